@@ -1,0 +1,7 @@
+//! Words everyone uses. No I/O, no logic to speak of; knows nothing of the other rooms.
+
+mod errno;
+mod limits;
+
+pub use errno::{Errno, Sys};
+pub use limits::{Exceeded, Limit, Limits};

@@ -1,0 +1,10 @@
+//! Coquina: a self-hosted agent computer.
+//!
+//! The rooms, lowest first; each uses only those before it (`tests/layering.rs` checks).
+
+pub mod base;
+pub mod vfs;
+pub mod kernel;
+pub mod wasi;
+pub mod sandbox;
+pub mod cli;
