@@ -1,1 +1,36 @@
-//! vfs
+//! The file tree: names, inodes, contents, mounts, rights, quotas, snapshots.
+//!
+//! **What this is.** [`Tree`] is a whole file system as a value: `Clone` is a snapshot or a fork in constant time, and
+//! [`Tree::diff`] costs what has changed. [`Vfs`] is what one sandbox sees: its root tree and the file systems mounted over it,
+//! every call with the permission checks of Unix. [`FileSystem`] is the seam: [`TreeFs`], [`HostDir`], [`Overlay`] here,
+//! `/proc` in the kernel.
+//!
+//! **What is not here.** Processes, file descriptors, offsets, locks, umask, blocking: the kernel's. Devices and FIFOs are
+//! only nodes here; what reading them means is the kernel's too.
+//!
+//! **How it is used.** `let loc = vfs.open(&cred, vfs.root(), b"/tmp/x", flags, 0o644)?; vfs.pin(loc)?;
+//! vfs.write_at(loc, 0, b"hi")?; vfs.unpin(loc);`
+//!
+//! **Invariants.** Paths are walked in `resolve.rs` and nowhere else; a [`FileSystem`] sees single names. A [`Loc`] that
+//! nobody has pinned is good until the next call that changes the tree. Rights of a mount only narrow.
+
+mod clock;
+mod fs;
+mod host;
+mod overlay;
+mod tree;
+mod treefs;
+mod types;
+mod vfs;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use fs::FileSystem;
+pub use host::HostDir;
+pub use overlay::Overlay;
+pub use tree::Tree;
+pub use treefs::TreeFs;
+pub use types::{
+    Attr, BlobId, Change, ChangeKind, Cred, DirEntry, Follow, Kind, Loc, MountId, NewNode, NodeId,
+    OpenFlags, Rights, SetAttr, SetTime, StatFs, Usage,
+};
+pub use vfs::Vfs;
