@@ -1,1 +1,7 @@
-fn main() {}
+//! The `coquina` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    coquina::cli::main()
+}

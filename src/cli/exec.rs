@@ -1,0 +1,117 @@
+//! `coquina exec`.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+
+use super::args::ExecArgs;
+use super::{UsageError, report, setup};
+use crate::sandbox::{Exec, Finished, InputStream, Outcome, Output, OutputStream, Running, Stdin, Streams};
+
+/// Bytes read from the host's standard input at a time.
+const INPUT_BYTES: usize = 64 << 10;
+
+/// Runs one command and returns its exit status.
+pub fn exec(args: &ExecArgs) -> Result<u8> {
+    let mut exec = setup::apply(&args.sandbox, command(args)?)?;
+    exec.stdin = Stdin::Stream { terminal: io::IsTerminal::is_terminal(&io::stdin()) };
+    exec.output = if args.json { Output::Capture } else { Output::Stream };
+    let sandbox = setup::sandbox(&args.sandbox)?;
+    let finished = runtime()?.block_on(async {
+        let (streams, running) = sandbox.start(exec).await?;
+        attend(streams, running).await
+    })?;
+    if args.json {
+        report::json(&finished)?;
+    } else {
+        if let Outcome::Limit(exceeded) = &finished.outcome {
+            eprintln!("coquina: {exceeded}");
+        }
+        if args.metering {
+            eprint!("{}", report::table(&finished.metering));
+        }
+    }
+    Ok(status(&finished.outcome))
+}
+
+/// The runtime that attends to an exec's streams; its processes run on the engine's.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("the runtime cannot be started")
+}
+
+/// What bash is to be started with.
+fn command(args: &ExecArgs) -> Result<Exec> {
+    let mut argv = vec![b"bash".to_vec()];
+    if let Some(script) = &args.script {
+        argv.extend([b"-c".to_vec(), script.as_bytes().to_vec()]);
+        argv.extend(args.args.iter().map(|a| a.as_bytes().to_vec()));
+    } else if args.stdin_script {
+        argv.push(b"-s".to_vec());
+        argv.extend(args.args.iter().map(|a| a.as_bytes().to_vec()));
+    } else {
+        let (file, rest) = args.args.split_first().ok_or_else(|| {
+            UsageError("nothing to run: give -c SCRIPT, a script FILE, or --stdin-script (see --help)".into())
+        })?;
+        let script = std::fs::read(file).with_context(|| format!("script {}", file.display()))?;
+        argv.extend([b"-c".to_vec(), script, file.as_bytes().to_vec()]);
+        argv.extend(rest.iter().map(|a| a.as_bytes().to_vec()));
+    }
+    Ok(Exec::program(argv))
+}
+
+/// Passes the streams on while the exec runs; Ctrl-C cancels it.
+pub async fn attend(streams: Streams, running: Running) -> Result<Finished> {
+    if let Some(stdin) = streams.stdin {
+        std::thread::spawn(move || feed(stdin));
+    }
+    let cancel = running.canceller();
+    let interrupt = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            cancel();
+        }
+    });
+    let stdout = streams.stdout.map(|s| tokio::task::spawn_blocking(|| drain(s, io::stdout())));
+    let stderr = streams.stderr.map(|s| tokio::task::spawn_blocking(|| drain(s, io::stderr())));
+    let finished = running.finish().await?;
+    for writer in [stdout, stderr].into_iter().flatten() {
+        writer.await?;
+    }
+    interrupt.abort();
+    Ok(finished)
+}
+
+/// Reads the host's standard input, no sooner than the guest wants it, for as long as it does.
+fn feed(mut stdin: InputStream) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+    let mut buffer = vec![0; INPUT_BYTES];
+    while runtime.block_on(stdin.wanted()) {
+        match io::stdin().read(&mut buffer) {
+            Ok(0) | Err(_) => return,
+            Ok(n) => runtime.block_on(stdin.send(Bytes::copy_from_slice(&buffer[..n]))),
+        };
+    }
+}
+
+/// Writes out what the guest writes; a host stream that is closed closes the guest's.
+fn drain(mut from: OutputStream, mut to: impl io::Write) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+    while let Some(chunk) = runtime.block_on(from.next()) {
+        if to.write_all(&chunk).and_then(|()| to.flush()).is_err() {
+            return;
+        }
+    }
+}
+
+/// The exit status that says how an exec ended.
+pub fn status(outcome: &Outcome) -> u8 {
+    match *outcome {
+        Outcome::Exit { exit_code } => exit_code,
+        Outcome::Signal { number, .. } => 128 + number,
+        Outcome::Limit(exceeded) if exceeded.limit == crate::base::Limit::WallTime => 124,
+        Outcome::Limit(_) => 137,
+        Outcome::Cancelled => 130,
+    }
+}

@@ -1,0 +1,99 @@
+//! From arguments to an engine, an image and a sandbox.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::UsageError;
+use super::args::SandboxArgs;
+use crate::base::Limits;
+use crate::sandbox::{Access, Engine, EngineConfig, Exec, Image, Mount, Sandbox, SandboxConfig};
+
+/// Slots of a single sandbox's engine beside its processes: those of its children that are just ending.
+const SPARE_SLOTS: u32 = 16;
+
+/// An engine for one sandbox: as many slots as it may have processes, one worker.
+pub fn engine(limits: &Limits) -> Result<Engine> {
+    let config = EngineConfig {
+        processes: limits.processes + SPARE_SLOTS,
+        workers: 1,
+        cache_dir: cache_dir(),
+        ..EngineConfig::default()
+    };
+    Engine::new(&config).map_err(|e| anyhow::anyhow!("the engine cannot be started: {e:#}"))
+}
+
+fn cache_dir() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from);
+    let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")))?;
+    Some(cache.join("coquina/modules"))
+}
+
+/// The image's folder: as given, else `$COQUINA_IMAGE`, else `image` beside this program.
+pub fn image_dir(given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(dir) = given {
+        return Ok(dir.into());
+    }
+    if let Some(dir) = std::env::var_os("COQUINA_IMAGE").filter(|v| !v.is_empty()) {
+        return Ok(dir.into());
+    }
+    let program = std::env::current_exe().context("where this program is cannot be told")?;
+    Ok(program.parent().unwrap_or(Path::new(".")).join("image"))
+}
+
+pub fn image(engine: &Engine, given: Option<&Path>) -> Result<Image> {
+    let dir = image_dir(given)?;
+    Image::open(engine, &dir).context("no usable root image (`make image` builds one; --image or COQUINA_IMAGE names one)")
+}
+
+/// The default limits, with what the arguments set.
+pub fn limits(args: &SandboxArgs) -> Result<Limits> {
+    let mut limits = Limits::default();
+    limits.fuel = args.fuel.unwrap_or(limits.fuel);
+    limits.memory_bytes = args.memory.unwrap_or(limits.memory_bytes);
+    if let Some(seconds) = args.timeout {
+        if !(seconds.is_finite() && seconds > 0.0) {
+            return Err(UsageError(format!("--timeout {seconds}: not a positive number of seconds")).into());
+        }
+        limits.wall_time_ms = (seconds * 1000.0).ceil() as u64;
+    }
+    Ok(limits)
+}
+
+/// Engine, image and sandbox as the arguments ask.
+pub fn sandbox(args: &SandboxArgs) -> Result<Sandbox> {
+    let limits = limits(args)?;
+    let mounts = args.dirs.iter().map(|dir| mount(dir)).collect::<Result<_>>()?;
+    let image = image(&engine(&limits)?, args.image.as_deref())?;
+    Ok(Sandbox::new(&image, SandboxConfig { limits, mounts })?)
+}
+
+/// Parses `HOST::GUEST[:ro|rw|cow]`.
+pub fn mount(text: &str) -> Result<Mount> {
+    let wrong = |why: &str| UsageError(format!("--dir {text}: {why}; write HOST::GUEST[:ro|rw|cow]"));
+    let (host, guest) = text.split_once("::").ok_or_else(|| wrong("no `::`"))?;
+    let (guest, access) = match guest.rsplit_once(':') {
+        Some((guest, "ro")) => (guest, Access::ReadOnly),
+        Some((guest, "rw")) => (guest, Access::ReadWrite),
+        Some((guest, "cow")) => (guest, Access::CopyOnWrite),
+        Some((_, mode)) => return Err(wrong(&format!("`{mode}` is none of ro, rw, cow")).into()),
+        None => (guest, Access::ReadWrite),
+    };
+    if host.is_empty() || guest.is_empty() {
+        return Err(wrong("a side is empty").into());
+    }
+    Ok(Mount { host: host.into(), guest: guest.into(), access })
+}
+
+/// Sets working directory and environment as the arguments ask.
+pub fn apply(args: &SandboxArgs, mut exec: Exec) -> Result<Exec> {
+    exec.cwd = args.cwd.clone().into_bytes();
+    for pair in &args.env {
+        let pair = pair.as_bytes();
+        let equals = pair.iter().position(|b| *b == b'=').filter(|at| *at > 0);
+        let equals = equals.ok_or_else(|| UsageError(format!("--env {}: not K=V", String::from_utf8_lossy(pair))))?;
+        exec = exec.with_env(&pair[..equals], &pair[equals + 1..]);
+    }
+    Ok(exec)
+}

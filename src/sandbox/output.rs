@@ -1,0 +1,271 @@
+//! Where an exec's output goes and its input comes from: bounded capture, live streams, and standard input from the host.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use bytes::Bytes;
+
+use crate::base::{Errno, Sys};
+use crate::kernel::{Sink, Source};
+
+/// Bytes that wait in a [`Stream`] before its writer has to.
+const STREAM_BYTES: usize = 1 << 20;
+
+/// What was kept of one output stream: all of it, or head and tail when it was longer than the limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Captured {
+    /// The kept bytes, head and tail joined.
+    pub bytes: Vec<u8>,
+    /// Bytes dropped between head and tail.
+    pub truncated_bytes: u64,
+}
+
+/// Keeps the first and the last half of what is written to it.
+struct Capture {
+    half: usize,
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    dropped: u64,
+}
+
+impl Capture {
+    fn write(&mut self, mut data: &[u8]) {
+        let room = (self.half - self.head.len()).min(data.len());
+        self.head.extend_from_slice(&data[..room]);
+        data = &data[room..];
+        if data.len() >= self.half {
+            self.dropped += (self.tail.len() + data.len() - self.half) as u64;
+            self.tail.clear();
+            data = &data[data.len() - self.half..];
+        } else if self.tail.len() + data.len() > self.half {
+            let excess = self.tail.len() + data.len() - self.half;
+            self.dropped += excess as u64;
+            self.tail.drain(..excess);
+        }
+        self.tail.extend(data);
+    }
+}
+
+/// A [`Sink`] that captures, and its reading end.
+#[derive(Clone)]
+pub(super) struct Capturing(Arc<Mutex<Capture>>);
+
+impl Capturing {
+    /// Keeps at most `limit` bytes.
+    pub fn new(limit: u64) -> Capturing {
+        let half = usize::try_from(limit / 2).unwrap_or(usize::MAX / 2);
+        Capturing(Arc::new(Mutex::new(Capture { half, head: Vec::new(), tail: VecDeque::new(), dropped: 0 })))
+    }
+
+    pub fn take(&self) -> Captured {
+        let mut capture = lock(&self.0);
+        let mut bytes = std::mem::take(&mut capture.head);
+        bytes.extend(std::mem::take(&mut capture.tail));
+        Captured { bytes, truncated_bytes: capture.dropped }
+    }
+}
+
+impl Sink for Capturing {
+    fn poll_write(&mut self, data: &[u8], _: &Waker) -> Poll<Sys<usize>> {
+        lock(&self.0).write(data);
+        Poll::Ready(Ok(data.len()))
+    }
+}
+
+/// A bounded queue of bytes between a guest and the host: the guest waits when it is full or empty.
+#[derive(Default)]
+struct Queue {
+    chunks: VecDeque<Bytes>,
+    bytes: usize,
+    /// No more will be written.
+    ended: bool,
+    /// Nobody will read any more.
+    abandoned: bool,
+    guest: Option<Waker>,
+    host: Option<Waker>,
+}
+
+/// The host's end of a live output stream of an exec. Dropping it makes the guest's writes fail as on a broken pipe.
+pub struct OutputStream(Arc<Mutex<Queue>>);
+
+/// The guest's end of an [`OutputStream`].
+pub(super) struct StreamSink(Arc<Mutex<Queue>>);
+
+/// A live output stream: the guest's end and the host's.
+pub(super) fn output_stream() -> (StreamSink, OutputStream) {
+    let queue = Arc::new(Mutex::new(Queue::default()));
+    (StreamSink(queue.clone()), OutputStream(queue))
+}
+
+impl Sink for StreamSink {
+    fn poll_write(&mut self, data: &[u8], waker: &Waker) -> Poll<Sys<usize>> {
+        let mut queue = lock(&self.0);
+        if queue.abandoned {
+            return Poll::Ready(Err(Errno::Pipe));
+        }
+        let room = STREAM_BYTES.saturating_sub(queue.bytes).min(data.len());
+        if room == 0 && !data.is_empty() {
+            queue.guest = Some(waker.clone());
+            return Poll::Pending;
+        }
+        queue.bytes += room;
+        queue.chunks.push_back(Bytes::copy_from_slice(&data[..room]));
+        wake(&mut queue.host);
+        Poll::Ready(Ok(room))
+    }
+}
+
+impl Drop for StreamSink {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.0);
+        queue.ended = true;
+        wake(&mut queue.host);
+    }
+}
+
+impl OutputStream {
+    /// The next bytes the guest wrote, or `None` once all who could write are gone.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        std::future::poll_fn(|cx| {
+            let mut queue = lock(&self.0);
+            if let Some(chunk) = queue.chunks.pop_front() {
+                queue.bytes -= chunk.len();
+                if queue.bytes <= STREAM_BYTES / 2 {
+                    wake(&mut queue.guest);
+                }
+                return Poll::Ready(Some(chunk));
+            }
+            if queue.ended {
+                return Poll::Ready(None);
+            }
+            queue.host = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl Drop for OutputStream {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.0);
+        queue.abandoned = true;
+        wake(&mut queue.guest);
+    }
+}
+
+/// The host's end of an exec's standard input. Dropping it is the end of the input.
+pub struct InputStream(Arc<Mutex<Queue>>);
+
+/// The guest's end of an [`InputStream`].
+pub(super) struct StreamSource {
+    queue: Arc<Mutex<Queue>>,
+    terminal: bool,
+}
+
+/// A live input stream: the guest's end and the host's. `terminal` is what the guest's `isatty` says.
+pub(super) fn input_stream(terminal: bool) -> (StreamSource, InputStream) {
+    let queue = Arc::new(Mutex::new(Queue::default()));
+    (StreamSource { queue: queue.clone(), terminal }, InputStream(queue))
+}
+
+impl InputStream {
+    /// Hands `data` to the guest; waits while it has not read what came before. False when it reads no more.
+    pub async fn send(&mut self, data: Bytes) -> bool {
+        std::future::poll_fn(|cx| {
+            let mut queue = lock(&self.0);
+            if queue.abandoned {
+                return Poll::Ready(false);
+            }
+            if queue.bytes >= STREAM_BYTES {
+                queue.host = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            if !data.is_empty() {
+                queue.bytes += data.len();
+                queue.chunks.push_back(data.clone());
+                wake(&mut queue.guest);
+            }
+            Poll::Ready(true)
+        })
+        .await
+    }
+
+    /// Waits until the guest wants input that is not there yet. False when it reads no more.
+    ///
+    /// With it a host reads its own input no sooner than the guest does.
+    pub async fn wanted(&mut self) -> bool {
+        std::future::poll_fn(|cx| {
+            let mut queue = lock(&self.0);
+            if queue.abandoned || queue.guest.is_some() {
+                return Poll::Ready(!queue.abandoned);
+            }
+            queue.host = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl Drop for InputStream {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.0);
+        queue.ended = true;
+        wake(&mut queue.guest);
+    }
+}
+
+impl Source for StreamSource {
+    fn poll_read(&mut self, buf: &mut [u8], waker: &Waker) -> Poll<Sys<usize>> {
+        let mut queue = lock(&self.queue);
+        let Some(mut chunk) = queue.chunks.pop_front() else {
+            if queue.ended {
+                return Poll::Ready(Ok(0));
+            }
+            queue.guest = Some(waker.clone());
+            wake(&mut queue.host);
+            return Poll::Pending;
+        };
+        let n = chunk.len().min(buf.len());
+        buf[..n].copy_from_slice(&chunk.split_to(n));
+        if !chunk.is_empty() {
+            queue.chunks.push_front(chunk);
+        }
+        queue.bytes -= n;
+        wake(&mut queue.host);
+        Poll::Ready(Ok(n))
+    }
+
+    fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+}
+
+impl Drop for StreamSource {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.queue);
+        queue.abandoned = true;
+        wake(&mut queue.host);
+    }
+}
+
+/// Standard input that is known beforehand.
+pub(super) struct BytesSource(pub Bytes);
+
+impl Source for BytesSource {
+    fn poll_read(&mut self, buf: &mut [u8], _: &Waker) -> Poll<Sys<usize>> {
+        let n = self.0.len().min(buf.len());
+        buf[..n].copy_from_slice(&self.0.split_to(n));
+        Poll::Ready(Ok(n))
+    }
+}
+
+fn wake(waker: &mut Option<Waker>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,298 @@
+//! Runs a process: a WebAssembly instance as a fiber on its sandbox's worker, supervised at every pause.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use wasmtime::{Store, Trap};
+
+use super::engine::{EngineInner, FUEL_SLICE};
+use super::image::ImageInner;
+use super::modules::{ModuleError, Program, UPLOAD_BYTES_MAX};
+use crate::base::{Errno, Exceeded, Limit, Sys};
+use crate::kernel::{self, ExecId, ExitStatus, Kernel, LaunchRequest, Launcher, Pid, Signal, Usage};
+use crate::wasi::{self, ExecRequest, ExitRequest, Guest, MemoryBudget, MemoryExceeded, MemoryLimiter, Pace};
+
+/// What the processes of one sandbox share on the host's side.
+pub(super) struct Shared {
+    pub engine: Arc<EngineInner>,
+    pub image: Arc<ImageInner>,
+    pub memory: Arc<MemoryBudget>,
+    pub worker: Handle,
+    pub kernel: Weak<Mutex<Kernel>>,
+    pub meters: Mutex<HashMap<ExecId, Arc<ExecMeter>>>,
+}
+
+/// The fuel account of one exec, shared by its processes, and whether the host failed it.
+pub(super) struct ExecMeter {
+    pub fuel_limit: u64,
+    pub fuel_used: AtomicU64,
+    pub fault: Mutex<Option<String>>,
+}
+
+impl ExecMeter {
+    pub fn new(fuel_limit: u64) -> ExecMeter {
+        ExecMeter { fuel_limit, fuel_used: AtomicU64::new(0), fault: Mutex::new(None) }
+    }
+
+    fn left(&self) -> u64 {
+        self.fuel_limit.saturating_sub(self.fuel_used.load(Ordering::Relaxed))
+    }
+
+    /// Books `fuel`; an error once more is used than there was.
+    fn charge(&self, fuel: u64) -> Result<(), Exceeded> {
+        let used = self.fuel_used.fetch_add(fuel, Ordering::Relaxed).saturating_add(fuel);
+        if used < self.fuel_limit {
+            return Ok(());
+        }
+        // What is over the limit is a slice at most; the limit is what was granted.
+        Err(Exceeded { limit: Limit::Fuel, value: self.fuel_limit, used: self.fuel_limit })
+    }
+}
+
+/// The kernel's way to start WebAssembly processes.
+pub(super) struct WasmLauncher(pub Arc<Shared>);
+
+impl Launcher for WasmLauncher {
+    fn launch(&self, request: LaunchRequest) -> Sys<()> {
+        let slot = self.0.engine.slots.clone().try_acquire_owned().map_err(|_| Errno::Again)?;
+        self.0.worker.spawn(run(self.0.clone(), request, slot));
+        Ok(())
+    }
+
+    fn charge_memory(&self, bytes: i64) -> bool {
+        self.0.memory.charge(bytes)
+    }
+
+    fn memory_used(&self) -> u64 {
+        self.0.memory.used()
+    }
+}
+
+/// Locks a kernel. One whose holder panicked is still used: its exec was failed, and others must be able to end.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How a program's run ended, before it is said in the kernel's words.
+enum Ended {
+    Returned(wasmtime::Result<()>),
+    Killed(Signal),
+    Panicked(String),
+}
+
+async fn run(shared: Arc<Shared>, request: LaunchRequest, _slot: OwnedSemaphorePermit) {
+    let Some(kernel) = shared.kernel.upgrade() else { return };
+    let (pid, exec) = (request.pid, request.exec);
+    let program = match shared.program(&kernel, request.program).await {
+        Ok(program) => program,
+        Err(why) => return refuse(&kernel, &request, &why),
+    };
+    let meter = lock(&shared.meters).get(&exec).cloned().unwrap_or_else(|| Arc::new(ExecMeter::new(0)));
+    let limiter = MemoryLimiter::new(shared.memory.clone());
+    let guest = Guest::new(kernel.clone(), pid, request.argv.clone(), request.env.clone(), program.legacy, limiter);
+    let mut store = Store::new(&shared.engine.wasm, guest);
+    store.limiter(|guest| &mut guest.limiter);
+    let granted = meter.left();
+    let ready = store.set_fuel(granted).and_then(|()| store.fuel_async_yield_interval(Some(FUEL_SLICE)));
+    let (pace, mut counted) = (store.data().pace.clone(), 0);
+    let ended = match ready {
+        Err(error) => Ended::Returned(Err(error)),
+        Ok(()) => {
+            let body = pin!(start(&program, &mut store));
+            let counted = &mut counted;
+            Supervised { body, kernel: &kernel, pid, exec, meter: &meter, pace: &pace, counted, waker: None }.await
+        }
+    };
+    let burnt = granted.saturating_sub(store.get_fuel().unwrap_or(0));
+    let fuel = burnt.saturating_add(store.data().host_fuel).max(counted);
+    let exceeded = meter.charge(fuel - counted).err();
+    let usage = Usage { fuel, cpu_ns: pace.cpu_ns(), memory_peak_bytes: store.data().limiter.held() };
+    // The instance goes before the process is reported gone: who waits for it may rely on its memory being free.
+    drop(store);
+    finish(&kernel, &request, &meter, ended, usage, exceeded);
+}
+
+/// Instantiates the program and calls its `_start`.
+async fn start(program: &Program, store: &mut Store<Guest>) -> wasmtime::Result<()> {
+    let instance = program.pre.instantiate_async(&mut *store).await?;
+    wasi::attach(&instance, &mut *store)?;
+    instance.get_typed_func::<(), ()>(&mut *store, "_start")?.call_async(store, ()).await
+}
+
+/// Says in the kernel's words how a process ended.
+fn finish(
+    kernel: &Mutex<Kernel>,
+    request: &LaunchRequest,
+    meter: &ExecMeter,
+    ended: Ended,
+    usage: Usage,
+    exceeded: Option<Exceeded>,
+) {
+    let mut k = lock(kernel);
+    if let Some(exceeded) = exceeded {
+        k.trip(request.exec, exceeded);
+    }
+    let status = match ended {
+        Ended::Returned(Ok(())) => ExitStatus::Code(0),
+        Ended::Killed(signal) => ExitStatus::Signal(signal),
+        Ended::Panicked(what) => {
+            lock(&meter.fault).get_or_insert(what);
+            k.kill_exec(request.exec);
+            ExitStatus::Signal(Signal::KILL)
+        }
+        Ended::Returned(Err(error)) => {
+            if error.is::<ExecRequest>() {
+                return k.add_usage(request.pid, usage);
+            }
+            status_of(&mut k, request, meter, &error)
+        }
+    };
+    k.exited(request.pid, status, usage);
+}
+
+fn status_of(k: &mut Kernel, request: &LaunchRequest, meter: &ExecMeter, error: &wasmtime::Error) -> ExitStatus {
+    if let Some(ExitRequest(code)) = error.downcast_ref() {
+        return ExitStatus::Code(*code as u8);
+    }
+    if error.is::<wasi::Killed>() {
+        return ExitStatus::Signal(k.killed(request.pid).unwrap_or(Signal::KILL));
+    }
+    if let Some(MemoryExceeded(exceeded)) = error.downcast_ref() {
+        k.trip(request.exec, *exceeded);
+        return ExitStatus::Signal(Signal::KILL);
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => {
+            k.trip(request.exec, Exceeded { limit: Limit::Fuel, value: meter.fuel_limit, used: meter.fuel_limit });
+            ExitStatus::Signal(Signal::KILL)
+        }
+        // `unreachable` is how abort() and a panic end, and they have said why.
+        Some(Trap::UnreachableCodeReached) => ExitStatus::Signal(Signal::ABRT),
+        Some(trap) => {
+            say(k, request, &format!("wasm trap: {trap}"));
+            ExitStatus::Signal(Signal::ABRT)
+        }
+        None => {
+            say(k, request, &format!("{error:#}"));
+            ExitStatus::Signal(Signal::ABRT)
+        }
+    }
+}
+
+/// Ends a process whose file turned out to be no program.
+fn refuse(kernel: &Mutex<Kernel>, request: &LaunchRequest, why: &str) {
+    let mut k = lock(kernel);
+    say(&mut k, request, why);
+    k.exited(request.pid, ExitStatus::Code(126), Usage::default());
+}
+
+/// One line on the process's standard error; lost if that is full or closed.
+fn say(k: &mut Kernel, request: &LaunchRequest, what: &str) {
+    let name = request.argv.split(|b| *b == 0).next().unwrap_or_default();
+    let line = format!("coquina: {}: {what}\n", String::from_utf8_lossy(name));
+    let _ = k.poll_write(request.pid, 2, line.as_bytes(), Waker::noop());
+}
+
+impl Shared {
+    async fn program(&self, kernel: &Mutex<Kernel>, which: kernel::Program) -> Result<Arc<Program>, String> {
+        let loc = match which {
+            kernel::Program::Blob(id) => return self.image.program(id).map_err(|e| e.to_string()),
+            kernel::Program::File(loc) => loc,
+        };
+        let wasm = {
+            let mut k = lock(kernel);
+            let size = k.vfs().attr(loc).map_err(|e| format!("cannot be read: {e:?}"))?.size;
+            if size > UPLOAD_BYTES_MAX {
+                return Err(ModuleError::TooLarge(size).to_string());
+            }
+            k.vfs().bytes(loc).map_err(|e| format!("cannot be read: {e:?}"))?
+        };
+        let engine = self.engine.clone();
+        let compiled = tokio::task::spawn_blocking(move || engine.modules.upload(&engine, &wasm)).await;
+        match compiled {
+            Ok(program) => program.map_err(|e| e.to_string()),
+            Err(panic) => Err(format!("compiling failed: {panic}")),
+        }
+    }
+}
+
+/// A process's run; at every pause it is asked whether it was killed, and a slice of fuel is booked if it used one up.
+struct Supervised<'a, F> {
+    body: Pin<&'a mut F>,
+    kernel: &'a Mutex<Kernel>,
+    pid: Pid,
+    exec: ExecId,
+    meter: &'a ExecMeter,
+    pace: &'a Pace,
+    /// Fuel booked so far.
+    counted: &'a mut u64,
+    waker: Option<(Arc<YieldWaker>, Waker)>,
+}
+
+impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+        let this = &mut *self;
+        let (pause, waker) = this.waker.get_or_insert_with(|| {
+            let pause = Arc::new(YieldWaker { task: Mutex::new(cx.waker().clone()), yielded: AtomicBool::new(false) });
+            let waker = Waker::from(pause.clone());
+            lock(this.kernel).set_task_waker(this.pid, waker.clone());
+            (pause, waker)
+        });
+        lock(&pause.task).clone_from(cx.waker());
+        if let Some(signal) = lock(this.kernel).killed(this.pid) {
+            return Poll::Ready(Ended::Killed(signal));
+        }
+        pause.yielded.store(false, Ordering::Relaxed);
+        this.pace.resume();
+        let mut inner = Context::from_waker(waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| this.body.as_mut().poll(&mut inner)));
+        this.pace.pause();
+        match polled {
+            Ok(Poll::Ready(result)) => return Poll::Ready(Ended::Returned(result)),
+            Err(panic) => return Poll::Ready(Ended::Panicked(panic_text(&*panic))),
+            Ok(Poll::Pending) => {}
+        }
+        // A guest that pauses because it used up its slice has woken itself, and no call of it stepped aside; else it waits for something.
+        let used = match this.pace.take_stepped_aside() {
+            Some(settled) => settled,
+            None if pause.yielded.load(Ordering::Relaxed) => FUEL_SLICE,
+            None => 0,
+        };
+        *this.counted += used;
+        if used > 0 && let Err(exceeded) = this.meter.charge(used) {
+            lock(this.kernel).trip(this.exec, exceeded);
+        }
+        Poll::Pending
+    }
+}
+
+/// Passes wake-ups on to the task and remembers that there was one.
+struct YieldWaker {
+    task: Mutex<Waker>,
+    yielded: AtomicBool,
+}
+
+impl Wake for YieldWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.yielded.store(true, Ordering::Relaxed);
+        lock(&self.task).wake_by_ref();
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a host call panicked".into())
+}

@@ -1,0 +1,421 @@
+//! A sandbox: a file tree, limits and mounts, in which execs run; snapshots and forks of it.
+
+use std::future::poll_fn;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::{Instant, Sleep};
+
+use super::exec::{Exec, ExecError, Finished, Metering, Outcome, Output, ProcessMetering, Stdin, Streams};
+use super::image::Image;
+use super::output::{BytesSource, Captured, Capturing, input_stream, output_stream};
+use super::process::{ExecMeter, Shared, WasmLauncher, lock};
+use crate::base::{Exceeded, Limit, Limits};
+use crate::kernel::{self, Entropy, ExecEnd, ExecId, ExecOutcome, ExecStart, Kernel, KernelParts, Sink, Source};
+use crate::vfs::{self, Cred, HostDir, Overlay, Rights, Tree, Vfs};
+use crate::wasi::MemoryBudget;
+
+/// Who everything in a sandbox runs as: `user`.
+const USER: Cred = Cred { uid: 1000, gid: 1000 };
+
+/// How a [`Sandbox`] is set up. The default has the default limits and nothing of the host.
+#[derive(Clone, Debug, Default)]
+pub struct SandboxConfig {
+    /// What it may use.
+    pub limits: Limits,
+    /// Host directories it is given.
+    pub mounts: Vec<Mount>,
+}
+
+/// A host directory given to a sandbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// The directory on the host.
+    pub host: PathBuf,
+    /// Where it appears; made if missing. Absolute.
+    pub guest: String,
+    /// What may be done with it.
+    pub access: Access,
+}
+
+/// What may be done with a mounted host directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing is written.
+    ReadOnly,
+    /// Changes go to the host at once.
+    ReadWrite,
+    /// The host is only read; changes live in the sandbox.
+    CopyOnWrite,
+}
+
+/// Why a sandbox cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum SandboxError {
+    #[error("directory {path}: {source}", path = path.display())]
+    HostDirectory { path: PathBuf, source: std::io::Error },
+    #[error("cannot mount at {guest}: {errno:?}")]
+    Mount { guest: String, errno: crate::base::Errno },
+}
+
+/// An immutable state of a sandbox: its tree and its shell session. Taking one costs the same whatever is in it.
+#[derive(Clone)]
+pub struct Snapshot {
+    tree: Tree,
+    session: Option<Arc<[u8]>>,
+}
+
+impl Snapshot {
+    /// The files.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+}
+
+/// A place where commands run. Dropping it kills what still runs.
+pub struct Sandbox {
+    shared: Arc<Shared>,
+    kernel: Arc<Mutex<Kernel>>,
+    image: Image,
+    config: SandboxConfig,
+    session: Arc<Mutex<Option<Arc<[u8]>>>>,
+}
+
+impl Sandbox {
+    /// A fresh sandbox over `image`.
+    ///
+    /// # Errors
+    /// When a host directory cannot be opened or mounted.
+    pub fn new(image: &Image, config: SandboxConfig) -> Result<Sandbox, SandboxError> {
+        Sandbox::open(image, &Snapshot { tree: image.tree().clone(), session: None }, config)
+    }
+
+    /// A sandbox that starts from a snapshot.
+    ///
+    /// # Errors
+    /// As for [`Sandbox::new`].
+    pub fn open(image: &Image, snapshot: &Snapshot, config: SandboxConfig) -> Result<Sandbox, SandboxError> {
+        let mut vfs = Vfs::new(snapshot.tree.clone(), &config.limits);
+        for mount in &config.mounts {
+            mount_host(&mut vfs, mount, &config.limits)?;
+        }
+        let engine = image.engine().0.clone();
+        let memory = Arc::new(MemoryBudget::new(config.limits.memory_bytes));
+        let mut shared = None;
+        let kernel = Arc::new_cyclic(|weak| {
+            let made = Arc::new(Shared {
+                worker: engine.workers.assign(),
+                engine,
+                image: image.0.clone(),
+                memory,
+                kernel: weak.clone(),
+                meters: Mutex::default(),
+            });
+            shared = Some(made.clone());
+            Mutex::new(Kernel::new(KernelParts {
+                vfs,
+                limits: config.limits.clone(),
+                launcher: Box::new(WasmLauncher(made)),
+                clock: Arc::new(vfs::SystemClock),
+                entropy: Entropy::from_host(),
+                hostname: "coquina".into(),
+            }))
+        });
+        let shared = shared.expect("new_cyclic has called its closure");
+        let session = Arc::new(Mutex::new(snapshot.session.clone()));
+        Ok(Sandbox { shared, kernel, image: image.clone(), config, session })
+    }
+
+    /// The state now: running processes' files as they are, their memory not.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot { tree: lock(&self.kernel).vfs().snapshot(), session: lock(&self.session).clone() }
+    }
+
+    /// A second sandbox that starts from this one's state and then goes its own way. Host directories are mounted again: those
+    /// mounted read-write are the same files in both.
+    ///
+    /// # Errors
+    /// As for [`Sandbox::new`].
+    pub fn fork(&self) -> Result<Sandbox, SandboxError> {
+        Sandbox::open(&self.image, &self.snapshot(), self.config.clone())
+    }
+
+    /// Runs `exec` to its end.
+    ///
+    /// # Errors
+    /// When it cannot be started, or the host failed it. What the guest does is never an error.
+    pub async fn exec(&self, exec: Exec) -> Result<Finished, ExecError> {
+        let (_streams, running) = self.start(exec).await?;
+        running.finish().await
+    }
+
+    /// Starts `exec`. It waits while the engine runs as many execs as it can.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start(&self, exec: Exec) -> Result<(Streams, Running), ExecError> {
+        let engine = &self.shared.engine;
+        let admitted = engine.execs.clone().acquire_owned().await.map_err(|e| ExecError::Engine(e.to_string()))?;
+        let limits = self.narrowed(exec.limits.as_ref());
+        let (io, streams) = Io::new(&exec, limits.output_bytes);
+        let session = exec.session.then(|| lock(&self.session).clone()).flatten();
+        self.shared.memory.reset_peak();
+        let (id, meter) = {
+            let mut kernel = lock(&self.kernel);
+            let id = kernel
+                .start_exec(ExecStart {
+                    program: exec.argv.first().map_or(b"", Vec::as_slice),
+                    argv: &nul_terminated(exec.argv.iter().cloned()),
+                    env: &nul_terminated(exec.env.iter().map(|(k, v)| [k, v.as_slice()].join(&b'='))),
+                    cwd: &exec.cwd,
+                    stdin: io.stdin,
+                    stdout: io.stdout,
+                    stderr: Some(io.stderr),
+                    blob: session.as_deref(),
+                    cred: USER,
+                    umask: 0o022,
+                    limits: limits.clone(),
+                })
+                .map_err(|errno| not_started(&exec, errno))?;
+            // The process's task takes the kernel's lock first, so it finds its meter.
+            let meter = Arc::new(ExecMeter::new(limits.fuel));
+            lock(&self.shared.meters).insert(id, meter.clone());
+            (id, meter)
+        };
+        let (done, finished) = oneshot::channel();
+        let deadline = Duration::from_millis(limits.wall_time_ms);
+        let drive = drive(self.kernel.clone(), self.shared.clone(), id, deadline, admitted, done);
+        self.shared.worker.spawn(drive);
+        let session = exec.session.then(|| self.session.clone());
+        let kernel = self.kernel.clone();
+        let shared = self.shared.clone();
+        Ok((streams, Running { id, kernel, shared, meter, finished, captured: io.captured, session }))
+    }
+
+    /// The sandbox's limits, with those that `asked` sets lower.
+    fn narrowed(&self, asked: Option<&Limits>) -> Limits {
+        let mut limits = self.config.limits.clone();
+        if let Some(asked) = asked {
+            limits.fuel = limits.fuel.min(asked.fuel);
+            limits.wall_time_ms = limits.wall_time_ms.min(asked.wall_time_ms);
+            limits.output_bytes = limits.output_bytes.min(asked.output_bytes);
+            limits.shell_recursion = limits.shell_recursion.min(asked.shell_recursion);
+        }
+        limits
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let running: Vec<ExecId> = lock(&self.shared.meters).keys().copied().collect();
+        if running.is_empty() {
+            return;
+        }
+        let mut kernel = lock(&self.kernel);
+        for id in running {
+            kernel.kill_exec(id);
+        }
+    }
+}
+
+/// An exec that has been started. Dropping it lets the exec run on; [`Running::cancel`] ends it.
+pub struct Running {
+    id: ExecId,
+    kernel: Arc<Mutex<Kernel>>,
+    shared: Arc<Shared>,
+    meter: Arc<ExecMeter>,
+    finished: oneshot::Receiver<ExecOutcome>,
+    captured: Option<(Capturing, Capturing)>,
+    session: Option<Arc<Mutex<Option<Arc<[u8]>>>>>,
+}
+
+impl Running {
+    /// Kills every process of the exec; it then finishes as [`Outcome::Cancelled`].
+    pub fn cancel(&self) {
+        lock(&self.kernel).kill_exec(self.id);
+    }
+
+    /// Something that cancels it from elsewhere.
+    pub fn canceller(&self) -> impl Fn() + Send + Sync + use<> {
+        let (kernel, id) = (self.kernel.clone(), self.id);
+        move || lock(&kernel).kill_exec(id)
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When the host failed it.
+    pub async fn finish(self) -> Result<Finished, ExecError> {
+        let outcome = self.finished.await;
+        if let Some(fault) = lock(&self.meter.fault).take() {
+            return Err(ExecError::Engine(fault));
+        }
+        let outcome = outcome.map_err(|_| ExecError::Engine("the worker is gone".into()))?;
+        if let (Some(session), Some(kept)) = (&self.session, outcome.keep) {
+            *lock(session) = Some(kept.into());
+        }
+        let (stdout, stderr) = match &self.captured {
+            Some((stdout, stderr)) => (stdout.take(), stderr.take()),
+            None => (Captured::default(), Captured::default()),
+        };
+        let metering = metering(outcome.metering, self.shared.memory.peak());
+        Ok(Finished { outcome: ended(outcome.end), stdout, stderr, metering })
+    }
+}
+
+/// Waits on the worker for an exec's end; meanwhile trips its deadline and fires its alarms.
+async fn drive(
+    kernel: Arc<Mutex<Kernel>>,
+    shared: Arc<Shared>,
+    id: ExecId,
+    wall_time: Duration,
+    _admitted: OwnedSemaphorePermit,
+    done: oneshot::Sender<ExecOutcome>,
+) {
+    let started = Instant::now();
+    let mut deadline = Box::pin(tokio::time::sleep(wall_time));
+    let mut alarm: Option<std::pin::Pin<Box<Sleep>>> = None;
+    let outcome = poll_fn(|cx| {
+        let mut k = lock(&kernel);
+        if let Poll::Ready(outcome) = k.poll_outcome(id, cx.waker()) {
+            return Poll::Ready(outcome);
+        }
+        if started.elapsed() >= wall_time {
+            let (value, used) = (wall_time.as_millis() as u64, started.elapsed().as_millis() as u64);
+            k.trip(id, Exceeded { limit: Limit::WallTime, value, used });
+        } else {
+            let _ = deadline.as_mut().poll(cx);
+        }
+        poll_alarms(&mut k, &mut alarm, cx);
+        k.poll_outcome(id, cx.waker())
+    })
+    .await;
+    lock(&shared.meters).remove(&id);
+    let _ = done.send(outcome);
+}
+
+/// Fires the alarms that are due and sleeps until the next.
+fn poll_alarms(k: &mut Kernel, alarm: &mut Option<std::pin::Pin<Box<Sleep>>>, cx: &mut Context<'_>) {
+    while let Some(next) = k.fire_timers(Some(cx.waker())) {
+        let wait = Duration::from_nanos(u64::try_from(next - k.now()).unwrap_or(0));
+        let sleep = alarm.insert(Box::pin(tokio::time::sleep(wait)));
+        if sleep.as_mut().poll(cx).is_pending() {
+            return;
+        }
+    }
+    *alarm = None;
+}
+
+/// The guest's ends of an exec's standard streams.
+struct Io {
+    stdin: Box<dyn Source>,
+    stdout: Box<dyn Sink>,
+    stderr: Box<dyn Sink>,
+    captured: Option<(Capturing, Capturing)>,
+}
+
+impl Io {
+    fn new(exec: &Exec, output_bytes: u64) -> (Io, Streams) {
+        let mut streams = Streams::default();
+        let stdin: Box<dyn Source> = match &exec.stdin {
+            Stdin::Empty => Box::new(kernel::Empty),
+            Stdin::Bytes(bytes) => Box::new(BytesSource(bytes.clone())),
+            Stdin::Stream { terminal } => {
+                let (source, host) = input_stream(*terminal);
+                streams.stdin = Some(host);
+                Box::new(source)
+            }
+        };
+        let io = match exec.output {
+            Output::Capture => {
+                let (out, err) = (Capturing::new(output_bytes), Capturing::new(output_bytes));
+                let captured = Some((out.clone(), err.clone()));
+                Io { stdin, stdout: Box::new(out), stderr: Box::new(err), captured }
+            }
+            Output::Stream => {
+                let ((out, host_out), (err, host_err)) = (output_stream(), output_stream());
+                (streams.stdout, streams.stderr) = (Some(host_out), Some(host_err));
+                Io { stdin, stdout: Box::new(out), stderr: Box::new(err), captured: None }
+            }
+        };
+        (io, streams)
+    }
+}
+
+fn mount_host(vfs: &mut Vfs, mount: &Mount, limits: &Limits) -> Result<(), SandboxError> {
+    let fault = |source| SandboxError::HostDirectory { path: mount.host.clone(), source };
+    let dir = cap_std::fs::Dir::open_ambient_dir(&mount.host, cap_std::ambient_authority()).map_err(fault)?;
+    let at = mount.guest.as_bytes();
+    let mounted = match mount.access {
+        Access::ReadOnly => vfs.mount(at, Box::new(HostDir::new(dir, false)), Rights::READ_ONLY),
+        Access::ReadWrite => vfs.mount(at, Box::new(HostDir::new(dir, true)), Rights::READ_WRITE),
+        Access::CopyOnWrite => {
+            let overlay = Overlay::new(HostDir::new(dir, false), Tree::new(), limits);
+            vfs.mount(at, Box::new(overlay), Rights::READ_WRITE)
+        }
+    };
+    mounted.map_err(|errno| SandboxError::Mount { guest: mount.guest.clone(), errno })?;
+    Ok(())
+}
+
+fn nul_terminated(strings: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    let mut list = Vec::new();
+    for string in strings {
+        list.extend(string);
+        list.push(0);
+    }
+    list
+}
+
+fn not_started(exec: &Exec, errno: crate::base::Errno) -> ExecError {
+    use crate::base::Errno;
+    let program = String::from_utf8_lossy(exec.argv.first().map_or(b"", Vec::as_slice)).into_owned();
+    let why = match errno {
+        Errno::NoEnt => "not found, or the working directory is not there",
+        Errno::NotDir => "a part of the path, or the working directory, is not a directory",
+        Errno::Acces => "not executable",
+        Errno::NoExec => "neither WebAssembly nor a script",
+        Errno::TooBig => "arguments and environment are over the limit `argument_bytes`",
+        Errno::Again => "no process left",
+        _ => "cannot be started",
+    };
+    ExecError::NotStarted { program, cwd: String::from_utf8_lossy(&exec.cwd).into_owned(), why }
+}
+
+fn ended(end: ExecEnd) -> Outcome {
+    match end {
+        ExecEnd::Exit(exit_code) => Outcome::Exit { exit_code },
+        ExecEnd::Signal(signal) => Outcome::Signal { signal: signal.name(), number: signal.raw() as u8 },
+        ExecEnd::Limit(exceeded) => Outcome::Limit(exceeded),
+        ExecEnd::Killed => Outcome::Cancelled,
+    }
+}
+
+fn metering(m: kernel::Metering, memory_peak_bytes: u64) -> Metering {
+    let seconds = |ns: u64| ns as f64 / 1e9;
+    let processes = m.processes.into_iter().map(|p| ProcessMetering {
+        argv0: String::from_utf8_lossy(&p.argv0).into_owned(),
+        exit_code: match p.status {
+            kernel::ExitStatus::Code(code) => code,
+            kernel::ExitStatus::Signal(signal) => 128 + signal.raw() as u8,
+        },
+        fuel: p.usage.fuel,
+        memory_peak_bytes: p.usage.memory_peak_bytes,
+        read_bytes: p.read_bytes,
+        written_bytes: p.written_bytes,
+        wall_seconds: seconds(p.wall_ns),
+    });
+    Metering {
+        fuel: m.fuel,
+        memory_peak_bytes,
+        read_bytes: m.read_bytes,
+        written_bytes: m.written_bytes,
+        processes_total: m.processes_total,
+        processes: processes.collect(),
+        wall_seconds: seconds(m.wall_ns),
+    }
+}
