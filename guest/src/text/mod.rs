@@ -8,3 +8,6 @@ pub mod quote;
 pub mod split;
 pub mod strftime;
 pub mod utf8;
+
+#[cfg(all(test, unix))]
+pub mod oracle;
