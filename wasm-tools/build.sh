@@ -1,0 +1,65 @@
+#!/bin/bash
+# build.sh OUTDIR SYSROOT [TOOL...]: the root image's programs into OUTDIR/*.wasm.
+#
+# Each tool has a recipe in recipes/. A tool is built again only when something it is made from changed: its recipe, the shared
+# scripts, the locked sources, the toolchain. Sources, build folders and logs are in OUTDIR/.work.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+out=$(mkdir -p "$1" && cd "$1" && pwd)
+sysroot=$(cd "$2" && pwd)
+shift 2
+tools=("$@")
+[ ${#tools[@]} -gt 0 ] || tools=(coreutils findutils grep sed gawk jq diffutils gzip hostname)
+work=$out/.work src=$work/src cache=$work/config.cache
+mkdir -p "$work"/{stamps,build,logs}
+export PATH=$sysroot/bin:$PATH LC_ALL=C
+unset CONFIG_SITE CC CFLAGS CPPFLAGS LDFLAGS LIBS MAKEFLAGS
+. "$here/recipes/lib.sh"
+
+digest() { sha256sum | cut -d' ' -f1; }
+
+# The toolchain's contents; headers, libraries and the compiler's wrapper are all it is made of.
+toolchain=$(cd "$sysroot" && find -L . -path ./lib/rustlib -prune -o -type f ! -name READY -print0 | sort -z | xargs -0 sha256sum | digest)
+
+inputs() { # TOOL: a digest of all it is made from
+  local package
+  {
+    echo "$toolchain"
+    cat "$here/build.sh" "$here/config.site" "$here/recipes/lib.sh" "$here/recipes/$1.sh"
+    cat "$here"/overlay/*
+    for package in $packages; do awk -v n="$package" '/^package / { on = $2 == n } on' "$here/sources.lock"; done
+  } | digest
+}
+
+built() { # TOOL DIGEST
+  local module
+  [ "$(cat "$work/stamps/$1" 2>/dev/null)" = "$2" ] || return 1
+  for module in $modules; do [ -e "$out/$module.wasm" ] || return 1; done
+}
+
+one() { # TOOL
+  local tool=$1 stamp log=$work/logs/$1.log start=$SECONDS
+  # shellcheck source=/dev/null
+  . "$here/recipes/$tool.sh"
+  stamp=$(inputs "$tool")
+  if built "$tool" "$stamp"; then
+    echo "tools: $tool is up to date"
+    return
+  fi
+  echo "tools: building $tool …"
+  # shellcheck disable=SC2086
+  "$here/fetch.sh" "$work" $packages
+  rm -rf "${work:?}/build/$tool" "$work/stamps/$tool"
+  mkdir -p "$work/build/$tool"
+  (cd "$work/build/$tool" && set -ex && build) >"$log" 2>&1 & # not in the condition itself: there set -e would not hold
+  wait $! || {
+    grep -nE 'error:|undefined symbol|Error [0-9]' "$log" | tail -n 20 >&2 || tail -n 20 "$log" >&2
+    echo "tools: $tool failed; the whole log is $log" >&2
+    exit 1
+  }
+  rm -rf "${work:?}/build/$tool"
+  echo "$stamp" >"$work/stamps/$tool"
+  echo "tools: $tool done in $((SECONDS - start)) s: $(cd "$out" && for m in $modules; do printf '%s %s kB  ' "$m" $(($(stat -c %s "$m.wasm") / 1024)); done)"
+}
+
+for tool in "${tools[@]}"; do (one "$tool"); done

@@ -1,0 +1,19 @@
+# GNU coreutils as one program that looks at the name it was called by, and two that fork as programs of their own, since
+# forking needs exceptions in the module. Without fork, `sort --compress-program` and `install -s` fail with ENOSYS.
+packages="coreutils"
+modules="coreutils timeout split"
+
+build() {
+  coquina_site='ac_cv_func_gethostname=yes utils_cv_stdbuf_supported=yes'
+  export coquina_site
+  configure coreutils --enable-single-binary=symlinks --enable-install-program=arch,hostname --without-selinux \
+    --without-openssl --without-libgmp --disable-acl --disable-xattr --disable-libcap
+  cp config.cache "$cache"
+  targets . src/coreutils
+  install_wasm src/coreutils coreutils
+  coquina-cc -O2 -c "$here/overlay/timeout-exec.c" -o timeout-exec.o
+  COQUINA_SJLJ=1 targets . src/timeout CPPFLAGS="-include $here/overlay/timeout.h" LIBS="$PWD/timeout-exec.o"
+  COQUINA_SJLJ=1 targets . src/split
+  install_wasm src/timeout timeout
+  install_wasm src/split split
+}

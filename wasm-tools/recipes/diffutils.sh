@@ -1,0 +1,13 @@
+# GNU diffutils. diff3, sdiff and diff -l run others through popen, so that no module needs exceptions.
+packages="diffutils"
+modules="diff cmp diff3 sdiff"
+
+build() {
+  coquina_site='ac_cv_func_fork=no ac_cv_func_vfork=no ac_cv_func_fork_works=no ac_cv_func_vfork_works=no'
+  export coquina_site
+  configure diffutils
+  targets lib all
+  targets src all
+  local program
+  for program in $modules; do install_wasm "src/$program" "$program"; done
+}

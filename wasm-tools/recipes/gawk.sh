@@ -1,0 +1,13 @@
+# GNU awk. Extensions (dlopen), arbitrary precision, persistent memory and sockets are left out; it uses setjmp and fork.
+packages="gawk"
+modules="gawk"
+
+build() {
+  export COQUINA_SJLJ=1
+  coquina_site='ac_cv_func_getaddrinfo=no ac_cv_func_socket=no ac_cv_header_sys_socket_h=no ac_cv_func_mkfifo=yes'
+  export coquina_site
+  configure gawk --disable-extensions --disable-mpfr --disable-pma --without-readline --without-libsigsegv-prefix
+  targets support all
+  targets . gawk
+  install_wasm gawk gawk
+}
