@@ -17,9 +17,14 @@
 mod clock;
 mod fs;
 mod host;
+mod map;
 mod overlay;
+mod paths;
+mod perm;
+mod resolve;
+#[cfg(test)]
+mod tests;
 mod tree;
-mod treefs;
 mod types;
 mod vfs;
 
@@ -27,8 +32,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use fs::FileSystem;
 pub use host::HostDir;
 pub use overlay::Overlay;
-pub use tree::Tree;
-pub use treefs::TreeFs;
+pub use tree::{Tree, TreeFs};
 pub use types::{
     Attr, BlobId, Change, ChangeKind, Cred, DirEntry, Follow, Kind, Loc, MountId, NewNode, NodeId,
     OpenFlags, Rights, SetAttr, SetTime, StatFs, Usage,

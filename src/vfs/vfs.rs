@@ -1,165 +1,397 @@
-//! What one sandbox sees: mounts, and the calls on paths and nodes with their permission checks.
+//! What one sandbox sees: the mounts, and the calls on nodes. The calls on paths are in `paths.rs`.
 
-use super::types::*;
-use super::{Clock, FileSystem, Tree};
-use crate::base::{Limits, Sys};
+use super::perm::{self, WRITE};
+use super::types::{
+    Attr, BlobId, Cred, DirEntry, Follow, Kind, Loc, MountId, NodeId, Rights, SetAttr, StatFs,
+    Usage,
+};
+use super::{Clock, FileSystem, SystemClock, Tree, TreeFs};
+use crate::base::{Errno, Limits, Sys};
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// The file tree of one sandbox: its root [`Tree`] and what is mounted over it.
-pub struct Vfs {}
+/// Largest file that [`Vfs::bytes`] gives, in bytes: it is one piece of host memory.
+const BYTES_MAX: u64 = 1 << 30;
 
-#[allow(unused_variables, reason = "signatures published ahead of the bodies")]
-impl Vfs {
-    pub fn new(tree: Tree, limits: &Limits) -> Vfs {
-        todo!()
+/// Number of the root's file system; those mounted follow.
+const DEV_BASE: u64 = 0x20;
+
+/// The file tree of one sandbox: its root [`Tree`] and what is mounted over it.
+pub struct Vfs {
+    tree: TreeFs,
+    tree_rights: Rights,
+    /// Mount `n` is at index `n - 1`.
+    mounts: Vec<Mount>,
+    pub(super) path_max: usize,
+    pub(super) name_max: usize,
+    pub(super) symlinks_max: u32,
+}
+
+struct Mount {
+    fs: Box<dyn FileSystem>,
+    rights: Rights,
+    /// The directory it covers, pinned.
+    at: Loc,
+}
+
+impl std::fmt::Debug for Vfs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vfs")
+            .field("tree", &self.tree)
+            .field("mounts", &self.mounts.len())
+            .finish_non_exhaustive()
     }
+}
+
+impl Vfs {
+    /// A sandbox's files: `tree` as its root, bounded by `limits`, stamped by the host's clock.
+    pub fn new(tree: Tree, limits: &Limits) -> Vfs {
+        Vfs::with_clock(tree, limits, Arc::new(SystemClock))
+    }
+
     /// The same with another clock.
     pub fn with_clock(tree: Tree, limits: &Limits, clock: Arc<dyn Clock>) -> Vfs {
-        todo!()
+        Vfs {
+            tree: TreeFs::new(tree, limits, clock),
+            tree_rights: Rights::READ_WRITE,
+            mounts: Vec::new(),
+            path_max: limits.path_bytes as usize,
+            name_max: limits.name_bytes as usize,
+            symlinks_max: limits.symlinks,
+        }
     }
-    /// Mounts over the directory at the absolute path `at` (as user 0).
+
+    /// Mounts over the directory at the absolute path `at` (looked up as user 0).
     pub fn mount(&mut self, at: &[u8], fs: Box<dyn FileSystem>, rights: Rights) -> Sys<MountId> {
-        todo!()
+        let (at, attr) = self.stat(&Cred::ROOT, self.root(), at, Follow::Last)?;
+        if attr.kind != Kind::Dir {
+            return Err(Errno::NotDir);
+        }
+        let id = u32::try_from(self.mounts.len() + 1).map_err(|_| Errno::NoMem)?;
+        self.pin(at)?;
+        self.mounts.push(Mount { fs, rights, at });
+        Ok(MountId(id))
     }
+
+    /// Takes away rights of a mount (0 is the root tree) for good.
+    pub fn narrow(&mut self, mount: MountId, to: Rights) -> Sys<()> {
+        let rights = match mount.0 {
+            0 => &mut self.tree_rights,
+            n => {
+                &mut self
+                    .mounts
+                    .get_mut(n as usize - 1)
+                    .ok_or(Errno::Inval)?
+                    .rights
+            }
+        };
+        *rights = rights.narrow(to);
+        Ok(())
+    }
+
+    /// What a mount allows.
+    pub fn rights(&self, mount: MountId) -> Rights {
+        match mount.0 {
+            0 => self.tree_rights,
+            n => self.mounts.get(n as usize - 1).map_or(
+                Rights {
+                    read: false,
+                    write: false,
+                },
+                |mount| mount.rights,
+            ),
+        }
+    }
+
+    /// The root directory.
     pub fn root(&self) -> Loc {
-        todo!()
+        self.covering(Loc {
+            mount: MountId(0),
+            node: self.tree.root(),
+        })
     }
+
+    /// The root tree as it now is, in constant time. Open files without a name and mounts are not in it.
     pub fn snapshot(&self) -> Tree {
-        todo!()
+        self.tree.snapshot()
     }
+
+    /// The root tree itself.
+    pub fn into_tree(self) -> Tree {
+        self.tree.into_tree()
+    }
+
+    /// The root tree as a file system.
+    pub(crate) fn tree_mut(&mut self) -> &mut TreeFs {
+        &mut self.tree
+    }
+
+    /// What the root tree holds beyond the image's base, open files without a name included.
     pub fn usage(&self) -> Usage {
-        todo!()
+        self.tree.usage()
     }
-    pub fn resolve(&mut self, cred: &Cred, base: Loc, path: &[u8], follow: Follow) -> Sys<Loc> {
-        todo!()
+
+    pub(super) fn fs(&mut self, mount: MountId) -> Sys<&mut dyn FileSystem> {
+        match mount.0 {
+            0 => Ok(&mut self.tree),
+            n => Ok(&mut *self.mounts.get_mut(n as usize - 1).ok_or(Errno::BadF)?.fs),
+        }
     }
-    /// `resolve` and `attr` in one.
-    pub fn stat(
-        &mut self,
-        cred: &Cred,
-        base: Loc,
-        path: &[u8],
-        follow: Follow,
-    ) -> Sys<(Loc, Attr)> {
-        todo!()
+
+    /// The file system to change; `RoFs` if the mount does not allow it.
+    pub(super) fn fs_to_change(&mut self, mount: MountId) -> Sys<&mut dyn FileSystem> {
+        if !self.rights(mount).write {
+            return Err(Errno::RoFs);
+        }
+        self.fs(mount)
     }
-    /// Opens (creates, truncates) with the permission checks of open(2); also directories, devices and FIFOs. The result is not pinned.
-    pub fn open(
-        &mut self,
-        cred: &Cred,
-        base: Loc,
-        path: &[u8],
-        flags: OpenFlags,
-        mode: u16,
-    ) -> Sys<Loc> {
-        todo!()
+
+    fn fs_to_read(&mut self, mount: MountId) -> Sys<&mut dyn FileSystem> {
+        if !self.rights(mount).read {
+            return Err(Errno::Acces);
+        }
+        self.fs(mount)
     }
-    pub fn mkdir(&mut self, cred: &Cred, base: Loc, path: &[u8], mode: u16) -> Sys<()> {
-        todo!()
+
+    /// The root of what is mounted over `loc`, or `loc`.
+    fn covering(&self, mut loc: Loc) -> Loc {
+        for (index, mount) in self.mounts.iter().enumerate() {
+            // A mount can only be covered by a later one.
+            if mount.at == loc {
+                loc = Loc {
+                    mount: MountId(index as u32 + 1),
+                    node: mount.fs.root(),
+                };
+            }
+        }
+        loc
     }
-    pub fn mkfifo(&mut self, cred: &Cred, base: Loc, path: &[u8], mode: u16) -> Sys<()> {
-        todo!()
+
+    /// Whether something is mounted over `loc` or over a directory that `loc` names.
+    pub(super) fn is_mount_point(&self, loc: Loc) -> bool {
+        self.mounts.iter().any(|mount| mount.at == loc)
     }
-    pub fn symlink(&mut self, cred: &Cred, target: &[u8], base: Loc, path: &[u8]) -> Sys<()> {
-        todo!()
+
+    /// What `name` in `dir` names, as the file system has it: not what is mounted there.
+    pub(super) fn lookup_below(&mut self, dir: Loc, name: &[u8]) -> Sys<(Loc, Attr)> {
+        let (node, mut attr) = self.fs_to_read(dir.mount)?.lookup(dir.node, name)?;
+        attr.dev = DEV_BASE + u64::from(dir.mount.0);
+        Ok((
+            Loc {
+                mount: dir.mount,
+                node,
+            },
+            attr,
+        ))
     }
-    /// `follow`: whether a symlink as `path1` is followed (link(2) does not).
-    pub fn link(
-        &mut self,
-        cred: &Cred,
-        base1: Loc,
-        path1: &[u8],
-        follow: Follow,
-        base2: Loc,
-        path2: &[u8],
-    ) -> Sys<()> {
-        todo!()
+
+    /// What `name` in `dir` names.
+    pub(super) fn lookup(&mut self, dir: Loc, name: &[u8]) -> Sys<(Loc, Attr)> {
+        let (loc, attr) = self.lookup_below(dir, name)?;
+        let over = if attr.kind == Kind::Dir {
+            self.covering(loc)
+        } else {
+            loc
+        };
+        if over == loc {
+            Ok((loc, attr))
+        } else {
+            Ok((over, self.attr(over)?))
+        }
     }
-    pub fn unlink(&mut self, cred: &Cred, base: Loc, path: &[u8]) -> Sys<()> {
-        todo!()
+
+    /// The directory that `dir` is in, across mounts; the root's is the root.
+    pub(super) fn parent(&mut self, dir: Loc) -> Sys<Loc> {
+        let outer = self.uncovered(dir);
+        let node = self.fs(outer.mount)?.parent(outer.node)?;
+        Ok(self.covering(Loc {
+            mount: outer.mount,
+            node,
+        }))
     }
-    pub fn rmdir(&mut self, cred: &Cred, base: Loc, path: &[u8]) -> Sys<()> {
-        todo!()
+
+    /// The directory that the root of a mount covers, as far down as it goes; else `dir`.
+    fn uncovered(&self, mut dir: Loc) -> Loc {
+        while let Some(mount) = (dir.mount.0 as usize)
+            .checked_sub(1)
+            .and_then(|n| self.mounts.get(n))
+            && mount.fs.root() == dir.node
+        {
+            dir = mount.at;
+        }
+        dir
     }
-    pub fn rename(
-        &mut self,
-        cred: &Cred,
-        base1: Loc,
-        path1: &[u8],
-        base2: Loc,
-        path2: &[u8],
-    ) -> Sys<()> {
-        todo!()
+
+    /// The absolute path of a directory; `NoEnt` if it was removed, `NameTooLong` if no path can be that long.
+    pub fn path_of(&mut self, dir: Loc) -> Sys<Vec<u8>> {
+        let (mut names, mut length) = (Vec::new(), 0);
+        let mut at = dir;
+        loop {
+            let outer = self.uncovered(at);
+            let root = self.fs(outer.mount)?.root();
+            if outer.node == root {
+                break;
+            }
+            let fs = self.fs(outer.mount)?;
+            let name = fs.name(outer.node)?;
+            length += name.len() + 1;
+            if length >= self.path_max {
+                return Err(Errno::NameTooLong);
+            }
+            names.push(name);
+            at = Loc {
+                mount: outer.mount,
+                node: self.fs(outer.mount)?.parent(outer.node)?,
+            };
+        }
+        let path = names
+            .iter()
+            .rev()
+            .flat_map(|name| std::iter::once(b'/').chain(name.iter().copied()));
+        let path: Vec<u8> = path.collect();
+        Ok(if path.is_empty() { b"/".to_vec() } else { path })
     }
-    pub fn readlink(&mut self, cred: &Cred, base: Loc, path: &[u8]) -> Sys<Vec<u8>> {
-        todo!()
-    }
+
+    /// The node's attributes.
     pub fn attr(&mut self, loc: Loc) -> Sys<Attr> {
-        todo!()
+        let mut attr = self.fs(loc.mount)?.attr(loc.node)?;
+        attr.dev = DEV_BASE + u64::from(loc.mount.0);
+        Ok(attr)
     }
+
     /// chmod, chown, utimensat, truncate by path: with all permission checks.
     pub fn set_attr(&mut self, cred: &Cred, loc: Loc, set: SetAttr) -> Sys<()> {
-        todo!()
+        let attr = self.attr(loc)?;
+        let fs = self.fs_to_change(loc.mount)?;
+        let set = perm::check_set(cred, &attr, set)?;
+        fs.set_attr(loc.node, set)
     }
-    /// ftruncate: the descriptor's write right was checked at open, so only the mount's is.
+
+    /// ftruncate: the descriptor's right to write was checked at open, so only the mount's is. Size in bytes.
     pub fn truncate(&mut self, loc: Loc, size: u64) -> Sys<()> {
-        todo!()
+        self.fs_to_change(loc.mount)?.set_attr(
+            loc.node,
+            SetAttr {
+                size: Some(size),
+                ..SetAttr::default()
+            },
+        )
     }
+
     /// access(2): `mask` 4 read, 2 write, 1 execute, 0 exists.
     pub fn access(&mut self, cred: &Cred, loc: Loc, mask: u8) -> Sys<()> {
-        todo!()
+        let attr = self.attr(loc)?;
+        let is_data = matches!(attr.kind, Kind::File | Kind::Dir | Kind::Symlink);
+        if mask & WRITE != 0 && is_data && !self.rights(loc.mount).write {
+            return Err(Errno::RoFs);
+        }
+        perm::check(cred, &attr, mask & 7)
     }
-    /// The absolute path of a directory; `NoEnt` if it was removed.
-    pub fn path_of(&mut self, dir: Loc) -> Sys<Vec<u8>> {
-        todo!()
-    }
+
+    /// Reads content from `offset`; 0 at the end of the file.
     pub fn read_at(&mut self, loc: Loc, offset: u64, into: &mut [u8]) -> Sys<usize> {
-        todo!()
+        self.fs_to_read(loc.mount)?.read_at(loc.node, offset, into)
     }
+
+    /// Writes content at `offset`; a gap before it becomes a hole. Less than asked only when space ran out midway.
     pub fn write_at(&mut self, loc: Loc, offset: u64, from: &[u8]) -> Sys<usize> {
-        todo!()
+        self.fs_to_change(loc.mount)?
+            .write_at(loc.node, offset, from)
     }
+
     /// Writes at the end; the offset after what was written, and how much that was.
     pub fn append(&mut self, loc: Loc, from: &[u8]) -> Sys<(u64, usize)> {
-        todo!()
+        let fs = self.fs_to_change(loc.mount)?;
+        let end = fs.attr(loc.node)?.size;
+        let done = fs.write_at(loc.node, end, from)?;
+        Ok((end + done as u64, done))
     }
-    /// See [`FileSystem::read_dir`]. Cookies are >= 1 and come newest entry first, so a program that creates names while it reads ends.
+
+    /// Lists a directory, see [`FileSystem::read_dir`]. Cookies are >= 1; entries made after the reading began are not met, so
+    /// a program that makes names while it reads ends. What is mounted over an entry does not show in it.
     pub fn read_dir(
         &mut self,
         dir: Loc,
         cookie: u64,
         sink: &mut dyn FnMut(DirEntry) -> bool,
     ) -> Sys<()> {
-        todo!()
+        self.fs_to_read(dir.mount)?.read_dir(dir.node, cookie, sink)
     }
-    /// One more user (open file, working directory) of a node.
+
+    /// One more user (open file, working directory) of a node, which lives until the last is gone.
     pub fn pin(&mut self, loc: Loc) -> Sys<()> {
-        todo!()
+        self.fs(loc.mount)?.pin(loc.node)
     }
+
+    /// One user less.
     pub fn unpin(&mut self, loc: Loc) {
-        todo!()
+        if let Ok(fs) = self.fs(loc.mount) {
+            fs.unpin(loc.node);
+        }
     }
+
+    /// The compiled module the file's content stands for, unless it was written to.
     pub fn blob(&mut self, loc: Loc) -> Option<BlobId> {
-        todo!()
+        self.fs_to_read(loc.mount).ok()?.blob(loc.node)
     }
-    /// The whole content of a file; not copied if it is an untouched image file.
+
+    /// The whole content of a file, at most 1 GiB (`FBig`); small untouched image files are not copied.
     pub fn bytes(&mut self, loc: Loc) -> Sys<Bytes> {
-        todo!()
+        let attr = self.attr(loc)?;
+        let fs = self.fs_to_read(loc.mount)?;
+        if let Some(bytes) = fs.bytes(loc.node) {
+            return Ok(bytes);
+        }
+        if attr.size > BYTES_MAX {
+            return Err(Errno::FBig);
+        }
+        let mut all = vec![0; attr.size as usize];
+        let mut done = 0;
+        while done < all.len() {
+            match fs.read_at(loc.node, done as u64, &mut all[done..])? {
+                0 => break,
+                count => done += count,
+            }
+        }
+        all.truncate(done);
+        Ok(all.into())
     }
+
+    /// Size and space of the file system.
     pub fn statfs(&mut self, loc: Loc) -> Sys<StatFs> {
-        todo!()
+        Ok(self.fs(loc.mount)?.statfs())
     }
+
+    /// Makes content durable, where that means something.
     pub fn sync(&mut self, loc: Loc) -> Sys<()> {
-        todo!()
+        self.fs(loc.mount)?.sync(loc.node)
     }
+
+    /// First offset >= `offset` with data; `NxIo` past the end.
     pub fn seek_data(&mut self, loc: Loc, offset: u64) -> Sys<u64> {
-        todo!()
+        self.fs(loc.mount)?.seek_data(loc.node, offset)
     }
+
+    /// First offset >= `offset` in a hole; the end is one. `NxIo` past the end.
     pub fn seek_hole(&mut self, loc: Loc, offset: u64) -> Sys<u64> {
-        todo!()
+        self.fs(loc.mount)?.seek_hole(loc.node, offset)
     }
-    pub fn rights(&self, mount: MountId) -> Rights {
-        todo!()
+
+    /// Where a symlink leads directly, if it does.
+    pub(super) fn jump(&mut self, link: Loc) -> Option<Loc> {
+        self.fs(link.mount).ok()?.jump(link.node)
+    }
+
+    /// The text of a symlink.
+    pub(super) fn read_link(&mut self, link: Loc) -> Sys<Vec<u8>> {
+        self.fs_to_read(link.mount)?.readlink(link.node)
+    }
+
+    /// A node's Loc in the same mount.
+    pub(super) fn beside(dir: Loc, node: NodeId) -> Loc {
+        Loc {
+            mount: dir.mount,
+            node,
+        }
     }
 }

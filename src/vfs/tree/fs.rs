@@ -1,0 +1,388 @@
+//! A [`Tree`] as a mounted file system: pins, quota, clock.
+
+use super::file::File;
+use super::inode::{Body, Inode};
+use super::{ROOT, Tree, edit::Removed};
+use crate::base::{Errno, Limits, Sys};
+use crate::vfs::types::{Attr, BlobId, DirEntry, NewNode, NodeId, SetAttr, SetTime, StatFs, Usage};
+use crate::vfs::{Clock, FileSystem};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Largest size of a file, in bytes.
+const SIZE_MAX: u64 = i64::MAX as u64;
+
+/// A [`Tree`] as a mounted file system, with a quota.
+pub struct TreeFs {
+    tree: Tree,
+    clock: Arc<dyn Clock>,
+    quota: Usage,
+    /// How often each open node is open.
+    pins: HashMap<u64, u32>,
+    /// Open nodes without a name: not in the tree, so never in a snapshot.
+    orphans: HashMap<u64, Arc<Inode>>,
+    orphan_usage: Usage,
+}
+
+impl std::fmt::Debug for TreeFs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TreeFs")
+            .field("tree", &self.tree)
+            .field("quota", &self.quota)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TreeFs {
+    /// A tree whose growth beyond its base `limits.tree_bytes` and `limits.tree_files` bound.
+    pub fn new(tree: Tree, limits: &Limits, clock: Arc<dyn Clock>) -> TreeFs {
+        let quota = Usage {
+            bytes: limits.tree_bytes,
+            files: limits.tree_files,
+        };
+        TreeFs {
+            tree,
+            clock,
+            quota,
+            pins: HashMap::new(),
+            orphans: HashMap::new(),
+            orphan_usage: Usage::default(),
+        }
+    }
+
+    /// The tree as it now is, in constant time; open files without a name are not in it.
+    pub fn snapshot(&self) -> Tree {
+        self.tree.clone()
+    }
+
+    /// The tree itself.
+    pub fn into_tree(self) -> Tree {
+        self.tree
+    }
+
+    /// What is held beyond the tree's base, open files without a name included.
+    pub fn usage(&self) -> Usage {
+        let tree = self.tree.usage();
+        Usage {
+            bytes: tree.bytes + self.orphan_usage.bytes,
+            files: tree.files + self.orphan_usage.files,
+        }
+    }
+
+    /// The directory below that `dir` adds to (see `Overlay`).
+    pub(crate) fn origin(&self, dir: NodeId) -> Option<&[u8]> {
+        self.inode(dir).ok()?.dir().ok()?.origin.as_deref()
+    }
+
+    pub(crate) fn set_origin(&mut self, dir: NodeId, origin: Option<&[u8]>) -> Sys<()> {
+        self.tree.dir_mut(dir.0)?.origin = origin.map(Arc::from);
+        Ok(())
+    }
+
+    /// Sets all three times, as a copy keeps them.
+    pub(crate) fn set_times(&mut self, node: NodeId, attr: &Attr) -> Sys<()> {
+        let meta = &mut self.inode_mut(node)?.meta;
+        (meta.atime, meta.mtime, meta.ctime) = (attr.atime, attr.mtime, attr.ctime);
+        Ok(())
+    }
+
+    /// Replaces a file's content by shared bytes.
+    pub(crate) fn set_content(
+        &mut self,
+        node: NodeId,
+        content: &Bytes,
+        blob: Option<BlobId>,
+    ) -> Sys<()> {
+        let file = self.inode_mut(node)?.file_mut()?;
+        let old = std::mem::replace(file, File::from_bytes(content, blob)).allocated();
+        self.charged(node, old, content.len() as u64);
+        Ok(())
+    }
+
+    fn inode(&self, node: NodeId) -> Sys<&Inode> {
+        match self
+            .tree
+            .inodes
+            .get(node.0)
+            .or_else(|| self.orphans.get(&node.0))
+        {
+            Some(inode) => Ok(inode),
+            None => Err(Errno::NoEnt),
+        }
+    }
+
+    fn inode_mut(&mut self, node: NodeId) -> Sys<&mut Inode> {
+        match self
+            .tree
+            .inodes
+            .get_mut(node.0)
+            .or_else(|| self.orphans.get_mut(&node.0))
+        {
+            Some(inode) => Ok(Arc::make_mut(inode)),
+            None => Err(Errno::NoEnt),
+        }
+    }
+
+    /// Bytes that may still be allocated.
+    fn room(&self) -> u64 {
+        self.quota.bytes.saturating_sub(self.usage().bytes)
+    }
+
+    /// Whether one more name with `bytes` may be made.
+    fn charge(&self, bytes: u64) -> Sys<()> {
+        let within = self.usage().files < self.quota.files && bytes <= self.room();
+        if within { Ok(()) } else { Err(Errno::NoSpc) }
+    }
+
+    /// Notes that `node` went from `old` to `new` bytes.
+    fn charged(&mut self, node: NodeId, old: u64, new: u64) {
+        let is_orphan = !self.orphans.is_empty() && self.orphans.contains_key(&node.0);
+        let used = if is_orphan {
+            &mut self.orphan_usage
+        } else {
+            &mut self.tree.used
+        };
+        used.bytes = used.bytes + new - old;
+    }
+
+    /// Keeps what lost its last name while it is open.
+    fn keep(&mut self, removed: Removed) {
+        if let Some((ino, inode)) = removed
+            && self.pins.contains_key(&ino)
+        {
+            self.orphan_usage.bytes += inode.bytes();
+            self.orphan_usage.files += 1;
+            self.orphans.insert(ino, inode);
+        }
+    }
+
+    fn set_size(&mut self, node: NodeId, size: u64) -> Sys<()> {
+        if size > SIZE_MAX {
+            return Err(Errno::FBig);
+        }
+        let now = self.clock.now();
+        let inode = self.inode_mut(node)?;
+        let file = inode.file_mut()?;
+        let old = file.allocated();
+        file.truncate(size);
+        let new = file.allocated();
+        (inode.meta.mtime, inode.meta.ctime) = (now, now);
+        self.charged(node, old, new);
+        Ok(())
+    }
+}
+
+impl FileSystem for TreeFs {
+    fn root(&self) -> NodeId {
+        NodeId(ROOT)
+    }
+
+    fn lookup(&mut self, dir: NodeId, name: &[u8]) -> Sys<(NodeId, Attr)> {
+        let (_, entry) = self.inode(dir)?.dir()?.find(name).ok_or(Errno::NoEnt)?;
+        Ok((
+            NodeId(entry.ino),
+            self.tree.inode(entry.ino)?.attr(entry.ino),
+        ))
+    }
+
+    fn attr(&mut self, node: NodeId) -> Sys<Attr> {
+        Ok(self.inode(node)?.attr(node.0))
+    }
+
+    fn readlink(&mut self, node: NodeId) -> Sys<Vec<u8>> {
+        match &self.inode(node)?.body {
+            Body::Symlink(target) => Ok(target.to_vec()),
+            _ => Err(Errno::Inval),
+        }
+    }
+
+    fn read_at(&mut self, node: NodeId, offset: u64, into: &mut [u8]) -> Sys<usize> {
+        Ok(self.inode(node)?.file()?.read_at(offset, into))
+    }
+
+    fn read_dir(
+        &mut self,
+        dir: NodeId,
+        cookie: u64,
+        sink: &mut dyn FnMut(DirEntry) -> bool,
+    ) -> Sys<()> {
+        let dir = self.inode(dir)?.dir()?;
+        let mut at = cookie;
+        // Cookie 1 is the oldest entry: nothing comes after it.
+        while at != 1
+            && let Some((cookie, entry)) = dir.next_after(at)
+        {
+            let node = NodeId(entry.ino);
+            let name = entry.name.to_vec();
+            if !sink(DirEntry {
+                name,
+                node,
+                ino: entry.ino,
+                kind: entry.kind,
+                next: cookie,
+            }) {
+                break;
+            }
+            at = cookie;
+        }
+        Ok(())
+    }
+
+    fn parent(&mut self, dir: NodeId) -> Sys<NodeId> {
+        Ok(NodeId(self.tree.dir(dir.0)?.parent()))
+    }
+
+    fn name(&mut self, dir: NodeId) -> Sys<Vec<u8>> {
+        let link = self
+            .tree
+            .inode(dir.0)?
+            .links
+            .iter()
+            .next()
+            .ok_or(Errno::NoEnt)?;
+        Ok(self
+            .tree
+            .dir(link.0)?
+            .entry(link.1)
+            .ok_or(Errno::NoEnt)?
+            .name
+            .to_vec())
+    }
+
+    fn pin(&mut self, node: NodeId) -> Sys<()> {
+        self.inode(node)?;
+        *self.pins.entry(node.0).or_default() += 1;
+        Ok(())
+    }
+
+    fn unpin(&mut self, node: NodeId) {
+        let Some(pins) = self.pins.get_mut(&node.0) else {
+            return;
+        };
+        *pins -= 1;
+        if *pins > 0 {
+            return;
+        }
+        self.pins.remove(&node.0);
+        if let Some(inode) = self.orphans.remove(&node.0) {
+            self.orphan_usage.bytes -= inode.bytes();
+            self.orphan_usage.files -= 1;
+        }
+    }
+
+    fn blob(&mut self, node: NodeId) -> Option<BlobId> {
+        self.inode(node).ok()?.file().ok()?.blob()
+    }
+
+    fn bytes(&mut self, node: NodeId) -> Option<Bytes> {
+        self.inode(node).ok()?.file().ok()?.shared_bytes()
+    }
+
+    fn statfs(&mut self) -> StatFs {
+        let (usage, block_size) = (self.usage(), 4096);
+        StatFs {
+            block_size,
+            blocks: self.quota.bytes / block_size,
+            free: self.room() / block_size,
+            files: self.quota.files,
+            files_free: self.quota.files.saturating_sub(usage.files),
+            name_max: 255,
+            fs_type: 0x0102_1994, // TMPFS_MAGIC
+        }
+    }
+
+    fn set_attr(&mut self, node: NodeId, set: SetAttr) -> Sys<()> {
+        if let Some(size) = set.size {
+            self.set_size(node, size)?;
+        }
+        let now = self.clock.now();
+        let time = |set: SetTime| match set {
+            SetTime::Now => now,
+            SetTime::At(time) => time,
+        };
+        let meta = &mut self.inode_mut(node)?.meta;
+        meta.mode = set.mode.map_or(meta.mode, |mode| mode & 0o7777);
+        meta.uid = set.uid.unwrap_or(meta.uid);
+        meta.gid = set.gid.unwrap_or(meta.gid);
+        meta.atime = set.atime.map_or(meta.atime, time);
+        meta.mtime = set.mtime.map_or(meta.mtime, time);
+        meta.ctime = now;
+        Ok(())
+    }
+
+    fn write_at(&mut self, node: NodeId, offset: u64, from: &[u8]) -> Sys<usize> {
+        if offset
+            .checked_add(from.len() as u64)
+            .is_none_or(|end| end > SIZE_MAX)
+        {
+            return Err(Errno::FBig);
+        }
+        if from.is_empty() {
+            return self.inode(node)?.file().map(|_| 0);
+        }
+        let (room, now) = (self.room(), self.clock.now());
+        let inode = self.inode_mut(node)?;
+        let file = inode.file_mut()?;
+        let old = file.allocated();
+        let done = file.write_at(offset, from, room);
+        let new = file.allocated();
+        if done == 0 {
+            return Err(Errno::NoSpc);
+        }
+        (inode.meta.mtime, inode.meta.ctime) = (now, now);
+        self.charged(node, old, new);
+        Ok(done)
+    }
+
+    fn create(&mut self, dir: NodeId, name: &[u8], new: NewNode<'_>) -> Sys<NodeId> {
+        if self.tree.dir(dir.0)?.find(name).is_some() {
+            return Err(Errno::Exist);
+        }
+        self.charge(new.target.len() as u64)?;
+        let now = self.clock.now();
+        self.tree.create(dir.0, name, &new, now).map(NodeId)
+    }
+
+    fn link(&mut self, node: NodeId, dir: NodeId, name: &[u8]) -> Sys<()> {
+        if self.tree.dir(dir.0)?.find(name).is_some() {
+            return Err(Errno::Exist);
+        }
+        self.charge(0)?;
+        self.tree.link(node.0, dir.0, name, self.clock.now())
+    }
+
+    fn unlink(&mut self, dir: NodeId, name: &[u8]) -> Sys<()> {
+        let removed = self.tree.unlink(dir.0, name, self.clock.now())?;
+        self.keep(removed);
+        Ok(())
+    }
+
+    fn rmdir(&mut self, dir: NodeId, name: &[u8]) -> Sys<()> {
+        let removed = self.tree.rmdir(dir.0, name, self.clock.now())?;
+        self.keep(removed);
+        Ok(())
+    }
+
+    fn rename(&mut self, from: NodeId, from_name: &[u8], to: NodeId, to_name: &[u8]) -> Sys<()> {
+        let removed = self
+            .tree
+            .rename(from.0, from_name, to.0, to_name, self.clock.now())?;
+        self.keep(removed);
+        Ok(())
+    }
+
+    fn seek_data(&mut self, node: NodeId, offset: u64) -> Sys<u64> {
+        self.inode(node)?
+            .file()?
+            .seek_data(offset)
+            .ok_or(Errno::NxIo)
+    }
+
+    fn seek_hole(&mut self, node: NodeId, offset: u64) -> Sys<u64> {
+        self.inode(node)?
+            .file()?
+            .seek_hole(offset)
+            .ok_or(Errno::NxIo)
+    }
+}
