@@ -39,20 +39,16 @@ impl Vfs {
         mode: u16,
     ) -> Sys<Loc> {
         let is_new_only = flags.create && flags.excl;
-        let end = match (is_new_only, flags.nofollow) {
-            (true, _) => End::Entry,
-            (false, true) => End::NoFollow,
-            (false, false) => End::Follow,
+        let end = End {
+            follow: !is_new_only && !flags.nofollow,
+            follow_slash: !is_new_only,
+            is_file: flags.create,
         };
         let walk = self.walk(cred, base, path, end)?;
         let Some((loc, attr)) = walk.found else {
             return match flags.create {
                 // A directory cannot be made by opening.
-                true if walk.slash || flags.directory => Err(if walk.slash {
-                    Errno::IsDir
-                } else {
-                    Errno::Inval
-                }),
+                true if flags.directory => Err(Errno::Inval),
                 true => self.make(cred, &walk, Kind::File, mode, b""),
                 false => Err(Errno::NoEnt),
             };
@@ -90,13 +86,13 @@ impl Vfs {
 
     /// Makes a directory; `mode` has the umask applied.
     pub fn mkdir(&mut self, cred: &Cred, base: Loc, path: &[u8], mode: u16) -> Sys<()> {
-        let walk = self.walk(cred, base, path, End::Entry)?;
+        let walk = self.walk(cred, base, path, End::ENTRY)?;
         self.make(cred, &walk, Kind::Dir, mode, b"").map(drop)
     }
 
     /// Makes a FIFO; `mode` has the umask applied.
     pub fn mkfifo(&mut self, cred: &Cred, base: Loc, path: &[u8], mode: u16) -> Sys<()> {
-        let walk = self.walk(cred, base, path, End::Entry)?;
+        let walk = self.walk(cred, base, path, End::ENTRY)?;
         self.make(cred, &walk, Kind::Fifo, mode, b"").map(drop)
     }
 
@@ -111,7 +107,7 @@ impl Vfs {
         if target.contains(&0) {
             return Err(Errno::Inval);
         }
-        let walk = self.walk(cred, base, path, End::Entry)?;
+        let walk = self.walk(cred, base, path, End::ENTRY)?;
         self.make(cred, &walk, Kind::Symlink, 0o777, target)
             .map(drop)
     }
@@ -144,7 +140,7 @@ impl Vfs {
         path2: &[u8],
     ) -> Sys<()> {
         let (loc, attr) = self.stat(cred, base1, path1, follow)?;
-        let walk = self.walk(cred, base2, path2, End::Entry)?;
+        let walk = self.walk(cred, base2, path2, End::ENTRY)?;
         let name = new_name(&walk, false)?;
         if loc.mount != walk.dir.mount {
             return Err(Errno::XDev);
@@ -159,7 +155,7 @@ impl Vfs {
 
     /// Removes a name that is not a directory's.
     pub fn unlink(&mut self, cred: &Cred, base: Loc, path: &[u8]) -> Sys<()> {
-        let walk = self.walk(cred, base, path, End::Entry)?;
+        let walk = self.walk(cred, base, path, End::ENTRY)?;
         let Last::Name(name) = &walk.last else {
             return Err(Errno::IsDir);
         };
@@ -177,7 +173,7 @@ impl Vfs {
 
     /// Removes an empty directory.
     pub fn rmdir(&mut self, cred: &Cred, base: Loc, path: &[u8]) -> Sys<()> {
-        let walk = self.walk(cred, base, path, End::Entry)?;
+        let walk = self.walk(cred, base, path, End::ENTRY)?;
         let name = match &walk.last {
             Last::Name(name) => name,
             Last::Dot => return Err(Errno::Inval),
@@ -205,8 +201,8 @@ impl Vfs {
         base2: Loc,
         path2: &[u8],
     ) -> Sys<()> {
-        let from = self.walk(cred, base1, path1, End::Entry)?;
-        let to = self.walk(cred, base2, path2, End::Entry)?;
+        let from = self.walk(cred, base1, path1, End::ENTRY)?;
+        let to = self.walk(cred, base2, path2, End::ENTRY)?;
         if from.dir.mount != to.dir.mount {
             return Err(Errno::XDev);
         }
@@ -219,10 +215,7 @@ impl Vfs {
             Err(Errno::NoEnt) => None,
             other => Some(other?),
         };
-        if attr.kind != Kind::Dir && (from.slash || (to.slash && target.is_none())) {
-            return Err(Errno::NotDir);
-        }
-        if to.slash && target.is_some_and(|(_, attr)| attr.kind != Kind::Dir) {
+        if attr.kind != Kind::Dir && (from.slash || to.slash) {
             return Err(Errno::NotDir);
         }
         let is_busy = |node| self.is_mount_point(Vfs::beside(from.dir, node));

@@ -32,21 +32,31 @@ pub(super) enum Last {
 }
 
 /// What to do at the last name.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// Follow a symlink; with a slash after it always.
-    Follow,
-    /// Do not follow, unless a slash is after it.
-    NoFollow,
-    /// The entry itself is meant (create, remove, rename): never follow.
-    Entry,
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    /// Follow a symlink.
+    pub(super) follow: bool,
+    /// Follow a symlink that a slash comes after, and take nothing but a directory there.
+    pub(super) follow_slash: bool,
+    /// A file may be made: a slash after its name is an error.
+    pub(super) is_file: bool,
+}
+
+impl End {
+    /// The entry itself is meant (make, remove, rename): nothing is followed.
+    pub(super) const ENTRY: End = End {
+        follow: false,
+        follow_slash: false,
+        is_file: false,
+    };
 }
 
 impl From<Follow> for End {
     fn from(follow: Follow) -> End {
-        match follow {
-            Follow::Last => End::Follow,
-            Follow::NoLast => End::NoFollow,
+        End {
+            follow: follow == Follow::Last,
+            follow_slash: true,
+            is_file: false,
         }
     }
 }
@@ -168,13 +178,16 @@ impl Walker<'_> {
             if step.name.len() > vfs.name_max {
                 return Err(Errno::NameTooLong);
             }
+            if is_last && end.is_file && step.slash {
+                return Err(Errno::IsDir);
+            }
             let found = match vfs.lookup(self.at, step.name) {
                 Err(Errno::NoEnt) if is_last => None,
                 other => Some(other?),
             };
             if let Some((link, link_attr)) = found
                 && link_attr.kind == Kind::Symlink
-                && (!is_last || end == End::Follow || (end == End::NoFollow && step.slash))
+                && (!is_last || end.follow || (end.follow_slash && step.slash))
             {
                 if let Some(next) = self.follow(vfs, link, &step)? {
                     return Ok(Next::Follow(next));
@@ -185,7 +198,7 @@ impl Walker<'_> {
                 }
             } else if is_last {
                 if step.slash
-                    && end != End::Entry
+                    && end.follow_slash
                     && found.is_some_and(|(_, attr)| attr.kind != Kind::Dir)
                 {
                     return Err(Errno::NotDir);

@@ -1,5 +1,7 @@
 //! Tests of the room as a whole.
 
+mod linux;
+mod model;
 mod semantics;
 
 use super::*;

@@ -100,6 +100,9 @@ impl Tree {
             return Err(Errno::Inval);
         }
         if let Some((_, other, other_kind)) = target {
+            if other_kind == Kind::Dir && self.is_within(from, other) {
+                return Err(Errno::NotEmpty);
+            }
             match (kind == Kind::Dir, other_kind == Kind::Dir) {
                 (true, false) => return Err(Errno::NotDir),
                 (false, true) => return Err(Errno::IsDir),

@@ -145,3 +145,43 @@ impl Inode {
         }
     }
 }
+
+#[cfg(test)]
+impl Tree {
+    /// Panics unless names, links, counts and usage agree.
+    pub(crate) fn check(&self) {
+        use std::collections::BTreeSet;
+        let (mut links, mut used) = (BTreeSet::new(), Usage::default());
+        for (ino, inode) in self.inodes.iter() {
+            assert!(ino <= self.last_ino);
+            used.bytes += inode.bytes();
+            used.files += inode.links.count();
+            links.extend(inode.links.iter().map(|(dir, cookie)| (dir, cookie, ino)));
+            assert_eq!(
+                inode.links.count() == 0,
+                ino == ROOT,
+                "only the root has no name"
+            );
+        }
+        assert_eq!(used, self.used);
+        let mut entries = BTreeSet::new();
+        for (ino, inode) in self.inodes.iter() {
+            let Body::Dir(dir) = &inode.body else {
+                continue;
+            };
+            let mut subdirs = 0;
+            for (cookie, entry) in dir.iter() {
+                entries.insert((ino, cookie, entry.ino));
+                let child = self.inode(entry.ino).unwrap();
+                assert_eq!(child.kind(), entry.kind);
+                assert_eq!(dir.find(&entry.name).unwrap().0, cookie);
+                if let Body::Dir(child) = &child.body {
+                    subdirs += 1;
+                    assert_eq!(child.parent(), ino);
+                }
+            }
+            assert_eq!(dir.subdirs(), subdirs);
+        }
+        assert_eq!(entries, links);
+    }
+}
