@@ -1,11 +1,16 @@
 //! Execs: command lines that the host runs in the kernel.
 
-use super::process::{ExitStatus, Pid};
-use super::signal::Signal;
-use super::stream::{Sink, Source};
+use super::fd::{Descriptor, FdTable};
+use super::file::{Object, OpenFile};
+use super::process::{ExitStatus, NewProcess, Pid, State};
+use super::program::Search;
+use super::signal::{Signal, Signals};
+use super::slab::Key;
+use super::stream::{End, Sink, Source, Stream};
 use super::{Kernel, Usage};
 use crate::base::{Exceeded, Limits, Sys};
 use crate::vfs::Cred;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 /// One command line run by the host.
@@ -105,46 +110,230 @@ pub struct ExecOutcome {
     pub keep: Option<Vec<u8>>,
 }
 
+/// An exec as the kernel keeps it.
+pub(super) struct Exec {
+    pub(super) init: Pid,
+    pub(super) limits: Limits,
+    /// Processes that have not ended.
+    pub(super) live: u32,
+    /// Processes, zombies among them.
+    pub(super) processes: u32,
+    /// How it ended: the first reason there was.
+    pub(super) end: Option<ExecEnd>,
+    pub(super) metering: Metering,
+    pub(super) keep: Option<Vec<u8>>,
+    /// Input and output of the terminal, if it has one; held for `/dev/tty`.
+    pub(super) terminal: Option<(Key<Stream>, Key<Stream>)>,
+    started: i64,
+    waiter: Option<Waker>,
+}
+
 impl Kernel {
     /// Starts a command line: the first process of a new session.
-    pub fn start_exec(&mut self, _start: ExecStart<'_>) -> Sys<ExecId> {
-        todo!()
+    pub fn start_exec(&mut self, start: ExecStart<'_>) -> Sys<ExecId> {
+        self.check_arguments(start.argv, start.env)?;
+        let (cred, root) = (start.cred, self.vfs.root());
+        let nobody = Pid::KERNEL;
+        let cwd = self.directory_at(nobody, cred, root, start.cwd)?;
+        let found = self.find_program(Search {
+            pid: nobody,
+            cred,
+            cwd,
+            program: start.program,
+            search_path: true,
+            argv: start.argv,
+            env: start.env,
+        })?;
+        let (fds, terminal) = self.standard_files(start.stdin, start.stdout, start.stderr);
+        self.last_exec += 1;
+        let id = ExecId(self.last_exec);
+        let now = self.now();
+        let open_files = start.limits.open_files;
+        let exec = Exec {
+            init: nobody,
+            limits: start.limits,
+            live: 0,
+            processes: 0,
+            end: None,
+            metering: Metering::default(),
+            keep: None,
+            terminal,
+            started: now,
+            waiter: None,
+        };
+        self.execs.insert(id, exec);
+        let launched = self.launch_new(
+            NewProcess {
+                parent: nobody,
+                group: None,
+                session: None,
+                exec: id,
+                state: State::Running,
+                cred,
+                umask: start.umask & 0o777,
+                cwd,
+                fds,
+                open_files,
+                signals: Signals::default(),
+                argv: Arc::clone(&found.argv),
+                env: Arc::from(start.env),
+                program: found.loc,
+                program_path: Arc::clone(&found.path),
+                blob: start.blob.map(Arc::from),
+                started: now,
+            },
+            &found,
+        );
+        match launched {
+            Ok(pid) => {
+                if let Some(exec) = self.execs.get_mut(&id) {
+                    exec.init = pid;
+                }
+                Ok(id)
+            }
+            Err(errno) => {
+                self.forget_exec(id);
+                Err(errno)
+            }
+        }
+    }
+
+    /// Descriptors 0, 1 and 2, and the terminal if standard input is one.
+    fn standard_files(
+        &mut self,
+        stdin: Box<dyn Source>,
+        stdout: Box<dyn Sink>,
+        stderr: Option<Box<dyn Sink>>,
+    ) -> (FdTable, Option<(Key<Stream>, Key<Stream>)>) {
+        let input = self.streams.insert(Stream::new(End::Source(stdin)));
+        let output = self.streams.insert(Stream::new(End::Sink(stdout)));
+        let terminal = self.streams[input].is_terminal().then_some((input, output));
+        if terminal.is_some() {
+            self.streams[input].holders += 1;
+            self.streams[output].holders += 1;
+        }
+        let reads = Object::Stream {
+            input: Some(input),
+            output: None,
+        };
+        let writes = |output| Object::Stream {
+            input: None,
+            output: Some(output),
+        };
+        let first = self.new_file(OpenFile::new(reads, true, false));
+        let second = self.new_file(OpenFile::new(writes(output), false, true));
+        let third = match stderr {
+            Some(sink) => {
+                let errors = self.streams.insert(Stream::new(End::Sink(sink)));
+                self.new_file(OpenFile::new(writes(errors), false, true))
+            }
+            None => {
+                self.files[second].holders += 1;
+                second
+            }
+        };
+        let mut fds = FdTable::default();
+        for (fd, file) in (0..).zip([first, second, third]) {
+            fds.set(
+                fd,
+                Descriptor {
+                    file,
+                    cloexec: false,
+                },
+            );
+        }
+        (fds, terminal)
     }
 
     /// The first process of an exec.
-    pub fn exec_init(&self, _exec: ExecId) -> Option<Pid> {
-        todo!()
+    pub fn exec_init(&self, exec: ExecId) -> Option<Pid> {
+        self.execs.get(&exec).map(|exec| exec.init)
     }
 
     /// The exec a process belongs to.
-    pub fn exec_of(&self, _pid: Pid) -> Option<ExecId> {
-        todo!()
+    pub fn exec_of(&self, pid: Pid) -> Option<ExecId> {
+        self.procs.get(pid).ok().map(|process| process.exec)
     }
 
-    /// Ready once every process of the exec is gone; forgets the exec then.
+    /// Ready once every process of the exec is gone; forgets the exec then. An exec that is not there was killed.
     ///
-    /// When the first process ends, what still runs of the exec is hung up: killed with SIGHUP.
-    pub fn poll_outcome(&mut self, _exec: ExecId, _waker: &Waker) -> Poll<ExecOutcome> {
-        todo!()
+    /// When the first process ends, what still runs of the exec is hung up: killed with SIGHUP, even if it ignores that.
+    pub fn poll_outcome(&mut self, id: ExecId, waker: &Waker) -> Poll<ExecOutcome> {
+        if let Some(exec) = self.execs.get_mut(&id)
+            && exec.live > 0
+        {
+            exec.waiter = Some(waker.clone());
+            return Poll::Pending;
+        }
+        let end = ExecEnd::Killed;
+        Poll::Ready(match self.forget_exec(id) {
+            Some(exec) => ExecOutcome {
+                end: exec.end.unwrap_or(end),
+                metering: exec.metering,
+                keep: exec.keep,
+            },
+            None => ExecOutcome {
+                end,
+                metering: Metering::default(),
+                keep: None,
+            },
+        })
     }
 
-    /// Kills every process of an exec; the outcome is [`ExecEnd::Killed`] unless a limit was reached before.
-    pub fn kill_exec(&mut self, _exec: ExecId) {
-        todo!()
+    fn forget_exec(&mut self, id: ExecId) -> Option<Exec> {
+        let exec = self.execs.remove(&id)?;
+        if let Some((input, output)) = exec.terminal {
+            self.release_stream(input);
+            self.release_stream(output);
+        }
+        self.charge(exec.keep.as_ref().map_or(0, Vec::len), 0);
+        Some(exec)
     }
 
-    /// Sends a signal to the first process of an exec and its group, as a terminal's Ctrl-C does.
-    pub fn signal_exec(&mut self, _exec: ExecId, _signal: Signal) {
-        todo!()
+    /// Tells the host once no process of an exec is left.
+    pub(super) fn finish_exec_if_over(&mut self, id: ExecId) {
+        let now = self.now();
+        if let Some(exec) = self.execs.get_mut(&id)
+            && exec.live == 0
+        {
+            exec.metering.wall_ns = u64::try_from(now - exec.started).unwrap_or(0);
+            if let Some(waiter) = exec.waiter.take() {
+                waiter.wake();
+            }
+        }
     }
 
-    /// A limit was reached: kills every process of the exec. The first limit is the outcome.
-    pub fn trip(&mut self, _exec: ExecId, _exceeded: Exceeded) {
-        todo!()
+    /// Ends an exec for a reason: the first one there was is the outcome.
+    fn end_exec(&mut self, id: ExecId, end: ExecEnd) {
+        if let Some(exec) = self.execs.get_mut(&id) {
+            exec.end.get_or_insert(end);
+            self.kill_all_of(id, Signal::KILL);
+        }
     }
 
-    /// Fires the alarms that are due, and tells when the next is (as [`Kernel::now`]). `waker` is woken when an earlier one is set.
-    pub fn fire_timers(&mut self, _waker: Option<&Waker>) -> Option<i64> {
-        todo!()
+    /// Kills every process of an exec; the outcome is [`ExecEnd::Killed`] unless it had ended or reached a limit before.
+    pub fn kill_exec(&mut self, exec: ExecId) {
+        self.end_exec(exec, ExecEnd::Killed);
+    }
+
+    /// A limit was reached: kills every process of the exec. The first limit is the outcome, unless the first process had ended before.
+    pub fn trip(&mut self, exec: ExecId, exceeded: Exceeded) {
+        self.end_exec(exec, ExecEnd::Limit(exceeded));
+    }
+
+    /// Sends a signal to the group of an exec's first process, as a terminal's Ctrl-C does.
+    pub fn signal_exec(&mut self, exec: ExecId, signal: Signal) {
+        let Some(init) = self.exec_init(exec) else {
+            return;
+        };
+        let Ok(group) = self.procs.get(init).map(|process| process.group) else {
+            return;
+        };
+        for pid in self
+            .procs
+            .pids(|process| process.exec == exec && process.group == group)
+        {
+            self.post(pid, signal);
+        }
     }
 }

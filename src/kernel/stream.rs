@@ -1,7 +1,8 @@
 //! Standard input and output of an exec: the host's side.
 
 use crate::base::Sys;
-use std::task::{Poll, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Wake, Waker};
 
 /// What an exec reads as its standard input.
 ///
@@ -47,5 +48,127 @@ pub struct Empty;
 impl Source for Empty {
     fn poll_read(&mut self, _into: &mut [u8], _waker: &Waker) -> Poll<Sys<usize>> {
         Poll::Ready(Ok(0))
+    }
+}
+
+/// One side of the host.
+pub(super) enum End {
+    Source(Box<dyn Source>),
+    Sink(Box<dyn Sink>),
+}
+
+/// A stream of the host as the kernel holds it. Dropped with its last open file.
+pub(super) struct Stream {
+    pub(super) end: End,
+    pub(super) holders: u32,
+    waiters: Arc<Waiters>,
+    /// Wakes all of `waiters`.
+    waker: Waker,
+}
+
+/// Who waits for a stream. The host may wake it from another thread and without the kernel's lock.
+#[derive(Default)]
+struct Waiters(Mutex<WaitersInner>);
+
+#[derive(Default)]
+struct WaitersInner {
+    wakers: Vec<Waker>,
+    /// A wake-up came when nobody was on the list.
+    missed: bool,
+}
+
+impl Wake for Waiters {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut inner = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        inner.missed = inner.wakers.is_empty();
+        let wakers = std::mem::take(&mut inner.wakers);
+        drop(inner);
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+}
+
+impl Waiters {
+    /// Adds a waiter, after the stream has said `Pending`. A wake-up in between counts for it.
+    fn add(&self, waker: &Waker) {
+        let mut inner = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if std::mem::take(&mut inner.missed) {
+            waker.wake_by_ref();
+        } else if !inner.wakers.iter().any(|other| other.will_wake(waker)) {
+            inner.wakers.push(waker.clone());
+        }
+    }
+}
+
+impl Stream {
+    /// A stream that nobody holds yet.
+    pub(super) fn new(end: End) -> Stream {
+        let waiters = Arc::new(Waiters::default());
+        let waker = Waker::from(Arc::clone(&waiters));
+        Stream {
+            end,
+            holders: 0,
+            waiters,
+            waker,
+        }
+    }
+
+    /// Calls the host's side. On `Pending`, `waker` will be woken.
+    fn call<T>(
+        &mut self,
+        waker: &Waker,
+        call: impl FnOnce(&mut End, &Waker) -> Poll<T>,
+    ) -> Poll<T> {
+        let result = call(&mut self.end, &self.waker);
+        if result.is_pending() {
+            self.waiters.add(waker);
+        }
+        result
+    }
+
+    pub(super) fn poll_read(&mut self, into: &mut [u8], waker: &Waker) -> Poll<Sys<usize>> {
+        self.call(waker, |end, waker| match end {
+            End::Source(source) => source.poll_read(into, waker),
+            End::Sink(_) => Poll::Ready(Ok(0)),
+        })
+    }
+
+    pub(super) fn poll_write(&mut self, from: &[u8], waker: &Waker) -> Poll<Sys<usize>> {
+        self.call(waker, |end, waker| match end {
+            End::Source(_) => Poll::Ready(Ok(from.len())),
+            End::Sink(sink) => sink.poll_write(from, waker),
+        })
+    }
+
+    pub(super) fn poll_ready(&mut self, waker: &Waker) -> Poll<()> {
+        self.call(waker, |end, waker| match end {
+            End::Source(source) => source.poll_ready(waker),
+            End::Sink(sink) => sink.poll_ready(waker),
+        })
+    }
+
+    pub(super) fn terminal_size(&self) -> Option<(u32, u32)> {
+        match &self.end {
+            End::Source(_) => None,
+            End::Sink(sink) => sink.terminal_size(),
+        }
+    }
+
+    pub(super) fn is_terminal(&self) -> bool {
+        match &self.end {
+            End::Source(source) => source.is_terminal(),
+            End::Sink(sink) => sink.terminal_size().is_some(),
+        }
     }
 }

@@ -1,0 +1,651 @@
+//! `/proc` as a file system. Its nodes are computed from their numbers; nothing is stored.
+//!
+//! A file system is asked by the [`Vfs`], which belongs to the kernel, so it cannot look into the kernel. Instead the kernel lends it the
+//! tables it needs for the length of one call, and only when asked: without them every answer is an error and a note that they were
+//! wanted. A path that does not lead through `/proc` costs nothing for it; one that does is walked twice.
+
+use super::calls_file::{pipe_attr, stream_attr};
+use super::file::{Object, OpenFile};
+use super::proc_text::{self, Facts};
+use super::process::{Pid, Process, Processes};
+use super::slab::Slab;
+use super::stream::Stream;
+use super::{Fd, Kernel};
+use crate::base::{Errno, Sys};
+use crate::vfs::{Attr, Cred, DirEntry, FileSystem, Kind, Loc, MountId, NodeId, StatFs, Vfs};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a node of `/proc` is. The number is the lowest byte of its id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum What {
+    Root = 1,
+    SelfLink,
+    Sys,
+    SysKernel,
+    CpuInfo,
+    LoadAvg,
+    MemInfo,
+    Mounts,
+    Stat,
+    Uptime,
+    Version,
+    FileSystems,
+    HostName,
+    OsRelease,
+    OsType,
+    PidMax,
+    Process,
+    CmdLine,
+    Comm,
+    Environ,
+    ProcessMounts,
+    ProcessStat,
+    ProcessStatM,
+    Status,
+    Cwd,
+    Exe,
+    RootLink,
+    FdDir,
+    /// The link `fd/<n>`.
+    FdLink,
+    /// What that link leads to if it is no node of the file tree: a pipe, a stream.
+    FdObject,
+}
+
+type Entry = (&'static [u8], What);
+
+const ROOT: &[Entry] = &[
+    (b"self", What::SelfLink),
+    (b"sys", What::Sys),
+    (b"cpuinfo", What::CpuInfo),
+    (b"filesystems", What::FileSystems),
+    (b"loadavg", What::LoadAvg),
+    (b"meminfo", What::MemInfo),
+    (b"mounts", What::Mounts),
+    (b"stat", What::Stat),
+    (b"uptime", What::Uptime),
+    (b"version", What::Version),
+];
+const SYS: &[Entry] = &[(b"kernel", What::SysKernel)];
+const SYS_KERNEL: &[Entry] = &[
+    (b"hostname", What::HostName),
+    (b"osrelease", What::OsRelease),
+    (b"ostype", What::OsType),
+    (b"pid_max", What::PidMax),
+];
+const PROCESS: &[Entry] = &[
+    (b"cmdline", What::CmdLine),
+    (b"comm", What::Comm),
+    (b"cwd", What::Cwd),
+    (b"environ", What::Environ),
+    (b"exe", What::Exe),
+    (b"fd", What::FdDir),
+    (b"mounts", What::ProcessMounts),
+    (b"root", What::RootLink),
+    (b"stat", What::ProcessStat),
+    (b"statm", What::ProcessStatM),
+    (b"status", What::Status),
+];
+
+/// Every kind of node, for decoding. In the order of their numbers.
+const ALL: [What; 30] = [
+    What::Root,
+    What::SelfLink,
+    What::Sys,
+    What::SysKernel,
+    What::CpuInfo,
+    What::LoadAvg,
+    What::MemInfo,
+    What::Mounts,
+    What::Stat,
+    What::Uptime,
+    What::Version,
+    What::FileSystems,
+    What::HostName,
+    What::OsRelease,
+    What::OsType,
+    What::PidMax,
+    What::Process,
+    What::CmdLine,
+    What::Comm,
+    What::Environ,
+    What::ProcessMounts,
+    What::ProcessStat,
+    What::ProcessStatM,
+    What::Status,
+    What::Cwd,
+    What::Exe,
+    What::RootLink,
+    What::FdDir,
+    What::FdLink,
+    What::FdObject,
+];
+
+/// A node: what, of which process, which descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Node {
+    what: What,
+    pid: Pid,
+    fd: Fd,
+}
+
+impl Node {
+    fn of(what: What, pid: Pid) -> Node {
+        Node { what, pid, fd: 0 }
+    }
+
+    /// The kind in the lowest byte, the descriptor in the next three, the process in the upper half.
+    fn id(self) -> NodeId {
+        NodeId(self.what as u64 | (self.fd as u64 & 0xff_ffff) << 8 | (self.pid.0 as u64) << 32)
+    }
+
+    fn from_id(id: NodeId) -> Sys<Node> {
+        let what = ALL
+            .get(((id.0 & 0xff) as usize).wrapping_sub(1))
+            .ok_or(Errno::NoEnt)?;
+        Ok(Node {
+            what: *what,
+            pid: Pid((id.0 >> 32) as i32),
+            fd: (id.0 >> 8 & 0xff_ffff) as Fd,
+        })
+    }
+
+    /// The fixed entries, if it is a directory.
+    fn entries(self) -> Option<&'static [Entry]> {
+        match self.what {
+            What::Root => Some(ROOT),
+            What::Sys => Some(SYS),
+            What::SysKernel => Some(SYS_KERNEL),
+            What::Process => Some(PROCESS),
+            What::FdDir => Some(&[]),
+            _ => None,
+        }
+    }
+
+    fn parent(self) -> Node {
+        match self.what {
+            What::Root | What::Sys | What::Process => Node::of(What::Root, Pid(0)),
+            What::SysKernel => Node::of(What::Sys, Pid(0)),
+            _ => Node::of(What::Process, self.pid),
+        }
+    }
+
+    /// Kind and permission bits, for all but [`What::FdObject`].
+    fn kind(self) -> (Kind, u16) {
+        match self.what {
+            What::FdDir => (Kind::Dir, 0o500),
+            _ if self.entries().is_some() => (Kind::Dir, 0o555),
+            What::SelfLink
+            | What::Mounts
+            | What::Cwd
+            | What::Exe
+            | What::RootLink
+            | What::FdLink => (Kind::Symlink, 0o777),
+            What::Environ => (Kind::File, 0o400),
+            _ => (Kind::File, 0o444),
+        }
+    }
+}
+
+/// What the kernel lends.
+pub(super) struct Lent {
+    pub(super) procs: Processes,
+    pub(super) files: Slab<OpenFile>,
+    pub(super) streams: Slab<Stream>,
+    pub(super) caller: Pid,
+    pub(super) facts: Facts,
+}
+
+impl Lent {
+    /// The object of a descriptor.
+    fn object(&self, pid: Pid, fd: Fd) -> Sys<Object> {
+        let file = self
+            .procs
+            .get(pid)
+            .and_then(|process| process.fds.get(fd))
+            .map_err(|_| Errno::NoEnt)?
+            .file;
+        Ok(self.files[file].object)
+    }
+
+    fn owner(&self, pid: Pid) -> Sys<Cred> {
+        if pid == Pid(0) {
+            return Ok(Cred::ROOT);
+        }
+        self.process(pid).map(|process| process.cred)
+    }
+
+    fn process(&self, pid: Pid) -> Sys<&Process> {
+        self.procs.get(pid).map_err(|_| Errno::NoEnt)
+    }
+
+    fn attr(&self, node: Node) -> Sys<Attr> {
+        let owner = self.owner(node.pid)?;
+        if node.what == What::FdObject {
+            return Ok(match self.object(node.pid, node.fd)? {
+                Object::Pipe(pipe, _) => pipe_attr(pipe, owner),
+                Object::Stream { input, output } => {
+                    stream_attr(input.or(output).map(|key| (key, &self.streams[key])), owner)
+                }
+                _ => return Err(Errno::NoEnt),
+            });
+        }
+        if node.what == What::FdLink {
+            self.object(node.pid, node.fd)?;
+        }
+        Ok(plain_attr(node, owner))
+    }
+}
+
+/// Attributes that depend on nothing but the owner.
+fn plain_attr(node: Node, owner: Cred) -> Attr {
+    let (kind, mode) = node.kind();
+    Attr {
+        kind,
+        mode,
+        uid: owner.uid,
+        gid: owner.gid,
+        nlink: if kind == Kind::Dir { 2 } else { 1 },
+        size: 0,
+        blocks: 0,
+        atime: 0,
+        mtime: 0,
+        ctime: 0,
+        ino: node.id().0,
+        dev: 0,
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    lent: Option<Lent>,
+    /// Somebody asked for what was not lent.
+    wanted: bool,
+    mount: Option<MountId>,
+}
+
+impl Shared {
+    fn lent(&mut self) -> Sys<&Lent> {
+        self.wanted |= self.lent.is_none();
+        // Not `NoEnt`: that is an answer.
+        self.lent.as_ref().ok_or(Errno::Stale)
+    }
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The kernel's end of `/proc`.
+#[derive(Default)]
+pub(super) struct ProcLink {
+    shared: Arc<Mutex<Shared>>,
+    mount: Option<MountId>,
+}
+
+impl ProcLink {
+    pub(super) fn file_system(&self) -> ProcFs {
+        ProcFs {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    pub(super) fn mounted(&mut self, mount: MountId) {
+        self.mount = Some(mount);
+        lock(&self.shared).mount = Some(mount);
+    }
+
+    pub(super) fn is_mounted_at(&self, loc: Loc) -> bool {
+        self.mount == Some(loc.mount)
+    }
+
+    fn node(&self, loc: Loc) -> Option<Node> {
+        if self.is_mounted_at(loc) {
+            Node::from_id(loc.node).ok()
+        } else {
+            None
+        }
+    }
+
+    /// The descriptor that a node stands for, where it is a pipe's or stream's.
+    pub(super) fn as_fd(&self, loc: Loc) -> Option<(Pid, Fd)> {
+        self.node(loc)
+            .filter(|node| node.what == What::FdObject)
+            .map(|node| (node.pid, node.fd))
+    }
+}
+
+impl Kernel {
+    /// Calls the file tree on behalf of a process. If that ends in `/proc` and fails for want of the kernel's tables, they are lent to it for
+    /// another try; so `call` must have no effect when it fails.
+    pub(super) fn tree<T>(&mut self, pid: Pid, mut call: impl FnMut(&mut Vfs) -> Sys<T>) -> Sys<T> {
+        let result = call(&mut self.vfs);
+        if result.is_ok() || !std::mem::take(&mut lock(&self.proc.shared).wanted) {
+            return result;
+        }
+        let lent = Lent {
+            facts: self.facts(),
+            procs: std::mem::take(&mut self.procs),
+            files: std::mem::take(&mut self.files),
+            streams: std::mem::take(&mut self.streams),
+            caller: pid,
+        };
+        lock(&self.proc.shared).lent = Some(lent);
+        let result = call(&mut self.vfs);
+        let mut shared = lock(&self.proc.shared);
+        shared.wanted = false;
+        if let Some(lent) = shared.lent.take() {
+            (self.procs, self.files, self.streams) = (lent.procs, lent.files, lent.streams);
+        }
+        result
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            up_ns: u64::try_from(self.now() - self.started).unwrap_or(0),
+            started: self.started,
+            memory_bytes: self.limits.memory_bytes,
+            memory_used: self.launcher.memory_used(),
+            hostname: self.hostname.clone(),
+            root: self.vfs.root(),
+        }
+    }
+
+    /// The text of a link whose target is not a matter of text.
+    pub(super) fn magic_link_text(&mut self, loc: Loc) -> Option<Sys<Vec<u8>>> {
+        let node = self.proc.node(loc)?;
+        let process = self.procs.get(node.pid).ok()?;
+        let (cwd, program) = (process.cwd, process.program);
+        Some(match node.what {
+            What::Cwd => self.vfs.path_of(cwd),
+            What::RootLink => Ok(b"/".to_vec()),
+            What::Exe => {
+                let path = Arc::clone(&process.program_path);
+                Ok(self.path_as_opened(program, cwd, &path))
+            }
+            What::FdLink => {
+                let file = process.fds.get(node.fd).ok()?.file;
+                Ok(self.object_text(file))
+            }
+            _ => return None,
+        })
+    }
+
+    fn object_text(&mut self, key: super::slab::Key<OpenFile>) -> Vec<u8> {
+        let file = &self.files[key];
+        let opened_as = file.opened_as.clone();
+        match file.object {
+            Object::Dir(loc) => self
+                .vfs
+                .path_of(loc)
+                .unwrap_or_else(|_| b"/ (deleted)".to_vec()),
+            Object::Pipe(pipe, None) => format!("pipe:[{}]", pipe.raw()).into(),
+            Object::Stream { input, output } => match input.or(output) {
+                Some(key) if !self.streams[key].is_terminal() => {
+                    format!("socket:[{}]", key.raw()).into()
+                }
+                _ => b"/dev/tty".to_vec(),
+            },
+            Object::File(loc) | Object::Device(_, loc) | Object::Pipe(_, Some(loc)) => {
+                match opened_as {
+                    Some((base, path)) => self.path_as_opened(loc, base, &path),
+                    None => b"/ (deleted)".to_vec(),
+                }
+            }
+        }
+    }
+
+    /// The absolute path of a file that was opened by `path` from `base`; marked if it is no longer there.
+    fn path_as_opened(&mut self, loc: Loc, base: Loc, path: &[u8]) -> Vec<u8> {
+        use crate::vfs::Follow;
+        let at = path
+            .iter()
+            .rposition(|&b| b == b'/')
+            .map_or(0, |slash| slash + 1);
+        let (dir, name) = path.split_at(at);
+        let dir = if dir.is_empty() { b"." } else { dir };
+        let root = Cred::ROOT;
+        let found = self
+            .vfs
+            .resolve(&root, base, dir, Follow::Last)
+            .and_then(|dir| {
+                let mut text = self.vfs.path_of(dir)?;
+                if text != b"/" {
+                    text.push(b'/');
+                }
+                text.extend_from_slice(name);
+                Ok(text)
+            });
+        let mut text = found.unwrap_or_else(|_| path.to_vec());
+        if self.vfs.resolve(&root, base, path, Follow::Last) != Ok(loc) {
+            text.extend_from_slice(b" (deleted)");
+        }
+        text
+    }
+}
+
+/// `/proc`, as the file tree sees it.
+pub(super) struct ProcFs {
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl ProcFs {
+    fn with<T>(&self, answer: impl FnOnce(&Lent) -> Sys<T>) -> Sys<T> {
+        answer(lock(&self.shared).lent()?)
+    }
+
+    fn lookup_number(&self, dir: Node, name: &[u8]) -> Sys<Node> {
+        let digits = !name.is_empty()
+            && name.iter().all(u8::is_ascii_digit)
+            && (name[0] != b'0' || name.len() == 1);
+        let number = std::str::from_utf8(name)
+            .ok()
+            .filter(|_| digits)
+            .and_then(|text| text.parse::<i32>().ok());
+        match (dir.what, number) {
+            (What::Root, Some(number)) => Ok(Node::of(What::Process, Pid(number))),
+            (What::FdDir, Some(fd)) if fd <= 0xff_ffff => Ok(Node {
+                what: What::FdLink,
+                pid: dir.pid,
+                fd,
+            }),
+            _ => Err(Errno::NoEnt),
+        }
+    }
+}
+
+impl FileSystem for ProcFs {
+    fn root(&self) -> NodeId {
+        Node::of(What::Root, Pid(0)).id()
+    }
+
+    fn lookup(&mut self, dir: NodeId, name: &[u8]) -> Sys<(NodeId, Attr)> {
+        let dir = Node::from_id(dir)?;
+        let fixed = dir
+            .entries()
+            .ok_or(Errno::NotDir)?
+            .iter()
+            .find(|(entry, _)| *entry == name);
+        let node = match fixed {
+            Some((_, what)) => Node::of(*what, dir.pid),
+            None => self.lookup_number(dir, name)?,
+        };
+        Ok((node.id(), self.attr(node.id())?))
+    }
+
+    fn attr(&mut self, node: NodeId) -> Sys<Attr> {
+        let node = Node::from_id(node)?;
+        if node.pid == Pid(0) {
+            return Ok(plain_attr(node, Cred::ROOT));
+        }
+        self.with(|lent| lent.attr(node))
+    }
+
+    fn readlink(&mut self, node: NodeId) -> Sys<Vec<u8>> {
+        match Node::from_id(node)?.what {
+            What::SelfLink => self.with(|lent| Ok(lent.caller.0.to_string().into())),
+            What::Mounts => Ok(b"self/mounts".to_vec()),
+            // The kernel knows their texts; see `Kernel::readlink`.
+            What::Cwd | What::Exe | What::RootLink | What::FdLink => Err(Errno::Stale),
+            _ => Err(Errno::Inval),
+        }
+    }
+
+    fn jump(&mut self, node: NodeId) -> Option<Loc> {
+        let node = Node::from_id(node).ok()?;
+        let mut shared = lock(&self.shared);
+        let mount = shared.mount?;
+        if !matches!(
+            node.what,
+            What::Cwd | What::Exe | What::RootLink | What::FdLink
+        ) {
+            return None;
+        }
+        let lent = shared.lent().ok()?;
+        let process = lent
+            .procs
+            .get(node.pid)
+            .ok()
+            .filter(|process| !process.is_zombie())?;
+        match node.what {
+            What::Cwd => Some(process.cwd),
+            What::Exe => Some(process.program),
+            What::RootLink => Some(lent.facts.root),
+            _ => Some(match lent.object(node.pid, node.fd).ok()? {
+                Object::File(loc) | Object::Dir(loc) | Object::Device(_, loc) => loc,
+                Object::Pipe(..) | Object::Stream { .. } => Loc {
+                    mount,
+                    node: Node {
+                        what: What::FdObject,
+                        ..node
+                    }
+                    .id(),
+                },
+            }),
+        }
+    }
+
+    fn read_at(&mut self, node: NodeId, offset: u64, into: &mut [u8]) -> Sys<usize> {
+        let node = Node::from_id(node)?;
+        if node.entries().is_some() {
+            return Err(Errno::IsDir);
+        }
+        let text = self.with(|lent| match node.pid {
+            Pid(0) => Ok(proc_text::of_system(node.what, lent)),
+            pid => Ok(proc_text::of_process(node.what, lent.process(pid)?, lent)),
+        })?;
+        let rest = usize::try_from(offset)
+            .ok()
+            .and_then(|at| text.get(at..))
+            .unwrap_or_default();
+        let count = rest.len().min(into.len());
+        into[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+
+    fn read_dir(
+        &mut self,
+        dir: NodeId,
+        cookie: u64,
+        sink: &mut dyn FnMut(DirEntry) -> bool,
+    ) -> Sys<()> {
+        /// Cookies of numbered entries start here.
+        const NUMBERED: u64 = 1 << 32;
+        let dir = Node::from_id(dir)?;
+        let entries = dir.entries().ok_or(Errno::NotDir)?;
+        self.with(|lent| {
+            let entry = |name: &[u8], node: Node, next: u64| DirEntry {
+                name: name.to_vec(),
+                node: node.id(),
+                ino: node.id().0,
+                kind: node.kind().0,
+                next,
+            };
+            lent.owner(dir.pid)?;
+            let skip = usize::try_from(cookie).unwrap_or(usize::MAX);
+            for (next, (name, what)) in (1..).zip(entries).skip(skip) {
+                if !sink(entry(name, Node::of(*what, dir.pid), next)) {
+                    return Ok(());
+                }
+            }
+            let numbers: Vec<(i32, Node)> = match dir.what {
+                What::Root => lent
+                    .procs
+                    .iter()
+                    .map(|p| (p.pid.0, Node::of(What::Process, p.pid)))
+                    .collect(),
+                What::FdDir => {
+                    let fds = &lent.process(dir.pid)?.fds;
+                    fds.iter()
+                        .map(|(fd, _)| {
+                            (
+                                fd,
+                                Node {
+                                    what: What::FdLink,
+                                    pid: dir.pid,
+                                    fd,
+                                },
+                            )
+                        })
+                        .collect()
+                }
+                _ => Vec::new(),
+            };
+            for (number, node) in numbers {
+                let next = NUMBERED + number as u64 + 1;
+                if next > cookie && !sink(entry(number.to_string().as_bytes(), node, next)) {
+                    return Ok(());
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn parent(&mut self, dir: NodeId) -> Sys<NodeId> {
+        Ok(Node::from_id(dir)?.parent().id())
+    }
+
+    fn name(&mut self, dir: NodeId) -> Sys<Vec<u8>> {
+        let node = Node::from_id(dir)?;
+        if node.what == What::Process {
+            return Ok(node.pid.0.to_string().into());
+        }
+        let entry = node
+            .parent()
+            .entries()
+            .and_then(|all| all.iter().find(|(_, what)| *what == node.what));
+        entry.map(|(name, _)| name.to_vec()).ok_or(Errno::NoEnt)
+    }
+
+    fn statfs(&mut self) -> StatFs {
+        StatFs {
+            block_size: 4096,
+            blocks: 0,
+            free: 0,
+            files: 0,
+            files_free: 0,
+            name_max: 255,
+            fs_type: 0x9fa0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_numbers_go_both_ways() {
+        for (number, what) in (1..).zip(ALL) {
+            assert_eq!(what as u64, number);
+            let node = Node {
+                what,
+                pid: Pid(4_194_303),
+                fd: 1023,
+            };
+            assert_eq!(Node::from_id(node.id()), Ok(node));
+        }
+        assert_eq!(Node::from_id(NodeId(0)), Err(Errno::NoEnt));
+        assert_eq!(Node::from_id(NodeId(255)), Err(Errno::NoEnt));
+    }
+}
