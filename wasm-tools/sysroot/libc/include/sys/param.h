@@ -1,0 +1,2 @@
+#include_next <sys/param.h>
+#include <sys/resource.h>
