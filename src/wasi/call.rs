@@ -105,11 +105,38 @@ pub(super) fn at_once(
     say(&caller, tongue, answer)
 }
 
-/// A call that may wait, or whose work may be large.
+/// A call that may wait.
 ///
 /// `attempt` is called until it is ready: first at once with a waker that does nothing, then with the task's. Kernel calls in it keep the
 /// waker. It answers `Intr` when a caught signal is pending and it would have to wait.
+///
+/// Where a program has a hook, signals that are pending already are handled first, as if they had come just after the call began: had
+/// it to wait, it is interrupted. A program that looks for its handler's mark and then waits would else miss it and wait for ever.
 pub(super) fn may_wait<'a, F>(
+    caller: Caller<'a, Guest>,
+    tongue: Tongue,
+    mut attempt: F,
+) -> Box<dyn Future<Output = Returned> + Send + 'a>
+where
+    F: FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send + 'a,
+{
+    let caught = caller.data().signal_hook.as_ref().and_then(|_| take_caught(caller.data()));
+    let Some(caught) = caught else { return large(caller, tongue, attempt) };
+    let mut caller = caller;
+    Box::new(async move {
+        let handled = run_hook(&mut caller, Some(caught)).await?;
+        let mut first = enter(&mut caller, |call| attempt(call, Waker::noop()));
+        if matches!((&first, handled), (Poll::Pending, Handled::Interrupt)) {
+            first = Poll::Ready(Err(Errno::Intr));
+        }
+        conclude(caller, tongue, first, attempt).await
+    })
+}
+
+/// A call whose work may be large.
+///
+/// As [`may_wait`], but signals have to wait for another call.
+pub(super) fn large<'a, F>(
     mut caller: Caller<'a, Guest>,
     tongue: Tongue,
     mut attempt: F,
@@ -118,20 +145,24 @@ where
     F: FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send + 'a,
 {
     caller.data_mut().host_fuel += CALL_FUEL;
-    let first = enter(&mut caller, |call| attempt(call, Waker::noop()));
-    match first {
-        Poll::Ready(Ok(value)) if caller.data().host_fuel < HOST_SLICE => Box::new(ready(Ok(match tongue {
-            Tongue::Preview1 => 0,
-            Tongue::Coquina => value,
-        }))),
-        first => Box::new(async move {
-            let answer = finish(&mut caller, first, attempt).await?;
-            if caller.data().host_fuel >= HOST_SLICE {
-                settle(&mut caller).await;
-            }
-            say(&caller, tongue, answer)
-        }),
+    match enter(&mut caller, |call| attempt(call, Waker::noop())) {
+        Poll::Ready(Ok(value)) if caller.data().host_fuel < HOST_SLICE => {
+            Box::new(ready(Ok(if tongue == Tongue::Preview1 { 0 } else { value })))
+        }
+        first => Box::new(conclude(caller, tongue, first, attempt)),
     }
+}
+
+/// Whatever is left of a call after its first attempt.
+async fn conclude<F>(mut caller: Caller<'_, Guest>, tongue: Tongue, first: Poll<Answer>, attempt: F) -> Returned
+where
+    F: FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send,
+{
+    let answer = finish(&mut caller, first, attempt).await?;
+    if caller.data().host_fuel >= HOST_SLICE {
+        settle(&mut caller).await;
+    }
+    say(&caller, tongue, answer)
 }
 
 /// Waits until `attempt` is ready. A caught signal is handled by the program's hook, after which the call goes on or is interrupted.
@@ -164,13 +195,25 @@ enum Handled {
 
 /// Lets the program's hook handle the caught signals that are pending. Without a hook, or with none pending, the call is interrupted.
 async fn handle_signals(caller: &mut Caller<'_, Guest>) -> wasmtime::Result<Handled> {
-    let Some(hook) = caller.data().signal_hook.clone() else { return Ok(Handled::Interrupt) };
-    let (mut any, mut restart) = (false, true);
-    while let Some(Caught { signal, restart: again }) = take_caught(caller.data()) {
-        (any, restart) = (true, restart && again);
-        hook.call_async(caller.as_context_mut(), signal.raw()).await?;
+    if caller.data().signal_hook.is_none() {
+        return Ok(Handled::Interrupt);
     }
-    Ok(if any && restart { Handled::Restart } else { Handled::Interrupt })
+    let first = take_caught(caller.data());
+    run_hook(caller, first).await
+}
+
+/// Calls the program's hook for `next` and every other caught signal that is pending. The interrupted call goes on if all handlers say so.
+async fn run_hook(caller: &mut Caller<'_, Guest>, mut next: Option<Caught>) -> wasmtime::Result<Handled> {
+    let mut handled = if next.is_some() { Handled::Restart } else { Handled::Interrupt };
+    let Some(hook) = caller.data().signal_hook.clone() else { return Ok(Handled::Interrupt) };
+    while let Some(Caught { signal, restart }) = next {
+        if !restart {
+            handled = Handled::Interrupt;
+        }
+        hook.call_async(caller.as_context_mut(), signal.raw()).await?;
+        next = take_caught(caller.data());
+    }
+    Ok(handled)
 }
 
 fn take_caught(guest: &Guest) -> Option<Caught> {
@@ -241,7 +284,8 @@ pub(super) fn may_end(
 /// * `at_once`: `function(&mut Call, argument, …) -> Answer`, small and never waiting;
 /// * `may_end`: the same, after which the caller may have been killed;
 /// * `large`: the same, but its work may be large;
-/// * `may_wait`: `function(argument, …)` makes the attempt for [`may_wait`].
+/// * `may_wait`: `function(argument, …)` makes the attempt for [`may_wait`];
+/// * `attempt`: the same for [`large`]: signals that are pending already are the attempt's affair.
 macro_rules! imports {
     ($linker:ident, $module:expr, $tongue:expr, $($name:ident($($arg:ident: $ty:ty),*) => $how:ident $function:path;)*) => {
         $(imports!(@ $how, $linker, $module, $tongue, $name, $function, $($arg: $ty),*);)*
@@ -259,7 +303,13 @@ macro_rules! imports {
     (@ large, $linker:ident, $module:expr, $tongue:expr, $name:ident, $function:path, $($arg:ident: $ty:ty),*) => {
         $linker.func_wrap_async($module, stringify!($name),
             |caller: wasmtime::Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| {
-                may_wait(caller, $tongue, move |call, _| std::task::Poll::Ready($function(call, $($arg),*)))
+                large(caller, $tongue, move |call, _| std::task::Poll::Ready($function(call, $($arg),*)))
+            })?;
+    };
+    (@ attempt, $linker:ident, $module:expr, $tongue:expr, $name:ident, $function:path, $($arg:ident: $ty:ty),*) => {
+        $linker.func_wrap_async($module, stringify!($name),
+            |caller: wasmtime::Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| {
+                large(caller, $tongue, $function($($arg),*))
             })?;
     };
     (@ may_wait, $linker:ident, $module:expr, $tongue:expr, $name:ident, $function:path, $($arg:ident: $ty:ty),*) => {

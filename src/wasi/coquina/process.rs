@@ -4,7 +4,7 @@ use std::task::{Poll, Waker};
 
 use wasmtime::Caller;
 
-use super::super::call::{Answer, Call, Returned, Tongue, may_end, still_alive};
+use super::super::call::{Answer, Call, Returned, Tongue, may_end};
 use super::super::guest::{ExecRequest, Guest};
 use super::super::memory::{GuestMemory, Record};
 use crate::base::{Errno, Sys};

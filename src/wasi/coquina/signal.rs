@@ -50,9 +50,17 @@ pub(super) fn sigtake(call: &mut Call<'_>) -> Answer {
     Ok(call.guest.lock().take_caught(call.guest.pid).map_or(0, |caught| caught.signal.raw()))
 }
 
-/// `sigsuspend`. The hook, if there is one, runs as for any blocked call, and then it is interrupted all the same.
+/// `sigsuspend`. The hook, if there is one, runs as for any blocked call, and then this one is interrupted whatever the handler says.
 pub(super) fn pause(mask: u64) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
-    move |call, waker| call.guest.lock().poll_pause(call.guest.pid, mask, waker).map_ok(|()| 0)
+    let mut interrupted = false;
+    move |call, waker| {
+        if interrupted {
+            return Poll::Ready(Err(Errno::Intr));
+        }
+        let polled = call.guest.lock().poll_pause(call.guest.pid, mask, waker);
+        interrupted = polled.is_ready();
+        polled.map_ok(|()| 0)
+    }
 }
 
 pub(super) fn alarm(call: &mut Call<'_>, first: i64, every: i64) -> Answer {

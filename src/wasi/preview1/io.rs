@@ -173,6 +173,11 @@ fn write_gathered(
     transfer.end(call)
 }
 
+/// The offset `done` bytes after `offset`: as for `off_t`, none is above `i64::MAX`.
+fn offset_after(offset: u64, done: u32) -> Sys<u64> {
+    offset.checked_add(u64::from(done)).filter(|&at| i64::try_from(at).is_ok()).ok_or(Errno::Inval)
+}
+
 pub(super) fn pread(
     fd: i32,
     iovs: u32,
@@ -188,7 +193,7 @@ pub(super) fn pread(
             return nothing_to_move(call, out, |kernel| kernel.pread(pid, fd, &mut [], offset).map(|_| true));
         }
         transfer.run(call, waker, &buffers, false, |call, buffer, done| {
-            let at = offset.checked_add(u64::from(done)).ok_or(Errno::Inval)?;
+            let at = offset_after(offset, done)?;
             let into = call.memory.bytes_mut(buffer.ptr, buffer.len)?;
             Poll::Ready(call.guest.lock().pread(call.guest.pid, fd, into, at))
         })
@@ -210,7 +215,7 @@ pub(super) fn pwrite(
             return nothing_to_move(call, out, |kernel| kernel.pwrite(pid, fd, &[], offset).map(|_| true));
         }
         transfer.run(call, waker, &buffers, false, |call, buffer, done| {
-            let at = offset.checked_add(u64::from(done)).ok_or(Errno::Inval)?;
+            let at = offset_after(offset, done)?;
             let from = call.memory.bytes(buffer.ptr, buffer.len)?;
             Poll::Ready(call.guest.lock().pwrite(call.guest.pid, fd, from, at))
         })

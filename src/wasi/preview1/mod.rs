@@ -11,7 +11,7 @@ mod process;
 mod readdir;
 
 use super::abi::PREVIEW1;
-use super::call::{Call, Tongue, at_once, imports, may_end, may_wait};
+use super::call::{Call, Tongue, at_once, imports, large, may_end, may_wait};
 use super::guest::Guest;
 
 pub(super) use fd::flags_from_raw;
@@ -77,13 +77,13 @@ fn the_rest(linker: &mut wasmtime::Linker<Guest>) -> wasmtime::Result<()> {
         clock_time_get(id: u32, precision: u64, out: u32) => at_once clock::time_get;
         poll_oneoff(subs: u32, events: u32, count: u32, out: u32) => may_wait poll::oneoff;
         proc_raise(sig: u32) => may_end process::raise;
-        sched_yield() => may_wait process::sched_yield;
         random_get(ptr: u32, len: u32) => may_wait process::random_get;
         sock_accept(fd: i32, flags: u32, out: u32) => at_once sock_accept;
         sock_recv(fd: i32, iovs: u32, count: u32, flags: u32, size: u32, oflags: u32) => at_once sock_recv;
         sock_send(fd: i32, iovs: u32, count: u32, flags: u32, size: u32) => at_once sock_send;
         sock_shutdown(fd: i32, how: u32) => at_once sock_shutdown;
     );
+    linker.func_wrap_async(PREVIEW1, "sched_yield", process::sched_yield)?;
     linker.func_wrap(PREVIEW1, "proc_exit", process::exit)?;
     Ok(())
 }

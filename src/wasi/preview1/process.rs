@@ -4,7 +4,7 @@ use std::task::{Poll, Waker};
 
 use wasmtime::Caller;
 
-use super::super::call::{Answer, Call};
+use super::super::call::{Answer, Call, Returned, Tongue, may_wait};
 use super::super::guest::{ExitRequest, Guest};
 use super::super::memory::Buffer;
 use crate::base::{Errno, Sys};
@@ -82,13 +82,18 @@ pub(super) fn raise(call: &mut Call<'_>, sig: u32) -> Answer {
     Ok(0)
 }
 
-pub(super) fn sched_yield() -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
+/// Lets the others go first. Signals are handled as in any call that waits, but it is never said to be interrupted.
+pub(super) fn sched_yield<'a>(
+    caller: Caller<'a, Guest>,
+    (): (),
+) -> Box<dyn Future<Output = Returned> + Send + 'a> {
     // The first attempt has no waker yet, the second lets the others go, the third goes on.
     let mut attempts = 0;
-    move |call, waker| {
+    let yielding = may_wait(caller, Tongue::Preview1, move |call, waker| {
         attempts += 1;
         if attempts > 2 { Poll::Ready(Ok(0)) } else { call.let_others_go_first(waker) }
-    }
+    });
+    Box::new(async move { Box::into_pin(yielding).await.map(|_| 0) })
 }
 
 pub(super) fn random_get(ptr: u32, len: u32) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
