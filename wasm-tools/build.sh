@@ -10,23 +10,26 @@ sysroot=$(cd "$2" && pwd)
 shift 2
 tools=("$@")
 [ ${#tools[@]} -gt 0 ] || tools=(coreutils findutils grep sed gawk jq diffutils gzip hostname)
-work=$out/.work src=$work/src cache=$work/config.cache
+work=$out/.work src=$work/src
 mkdir -p "$work"/{stamps,build,logs}
-export PATH=$sysroot/bin:$PATH LC_ALL=C
+export PATH=$sysroot/bin:$PATH LC_ALL=C coquina_overlay=$here/overlay/include
 unset CONFIG_SITE CC CFLAGS CPPFLAGS LDFLAGS LIBS MAKEFLAGS
 . "$here/recipes/lib.sh"
 
 digest() { sha256sum | cut -d' ' -f1; }
 
-# The toolchain's contents; headers, libraries and the compiler's wrapper are all it is made of.
-toolchain=$(cd "$sysroot" && find -L . -path ./lib/rustlib -prune -o -type f ! -name READY -print0 | sort -z | xargs -0 sha256sum | digest)
+# The toolchain: the compiler wrapper, headers and libraries.
+toolchain=$(cd "$sysroot" && find -L bin cc -type f -print0 | sort -z | xargs -0 sha256sum | digest)
+
+# What configure found out, good for this toolchain only.
+cache=$work/config-$({ echo "$toolchain"; cat "$here/config.site"; find "$here/overlay/include" -type f | sort | xargs cat; } | digest).cache
 
 inputs() { # TOOL: a digest of all it is made from
   local package
   {
     echo "$toolchain"
     cat "$here/build.sh" "$here/config.site" "$here/recipes/lib.sh" "$here/recipes/$1.sh"
-    cat "$here"/overlay/*
+    find "$here/overlay" -type f | sort | xargs cat
     for package in $packages; do awk -v n="$package" '/^package / { on = $2 == n } on' "$here/sources.lock"; done
   } | digest
 }

@@ -41,17 +41,16 @@ download() { # NAME VERSION
   (cd "$work/dl" && apt-get "${opts[@]}" -qq source --only-source --download-only "$1=$2" >/dev/null 2>&1)
 }
 
-# Another Debian revision of the same upstream version, with the same upstream tarball.
+# Another Debian revision of the same upstream version, with the same upstream archive: prints its version.
 substitute() { # NAME VERSION
-  local upstream=${2#*:} v file hash
-  upstream=${upstream%-*}
-  for v in $(apt-cache "${opts[@]}" showsrc --only-source "$1" 2>/dev/null | sed -n 's/^Version: //p'); do
-    [ "$v" != "$2" ] && [ "${v#*:}" != "${v#*:"$upstream"-}" ] && download "$1" "$v" || continue
+  local other hash file
+  for other in $(apt-cache "${opts[@]}" showsrc --only-source "$1" 2>/dev/null | sed -n 's/^Version: //p'); do
+    [ "$other" != "$2" ] && [ "${other%-*}" = "${2%-*}" ] && download "$1" "$other" || continue
     while read -r hash file; do
-      case $file in *.orig.tar.*) echo "$hash  $file" | (cd "$work/dl" && sha256sum --check --status) || continue 2 ;; esac
+      [[ $file != *.orig.tar.* ]] || (cd "$work/dl" && echo "$hash  $file" | sha256sum --check --status) || continue 2
     done < <(files "$1")
-    say "$1 $2 is no longer in the archive: taking $v, same upstream source"
-    echo "$v"
+    say "$1 $2 is not in the archive: taking $other, the same upstream source"
+    echo "$other"
     return
   done
   return 1

@@ -94,7 +94,11 @@ async fn run(shared: Arc<Shared>, request: LaunchRequest, _slot: OwnedSemaphoreP
         Ok(program) => program,
         Err(why) => return refuse(&kernel, &request, &why),
     };
-    let meter = lock(&shared.meters).get(&exec).cloned().unwrap_or_else(|| Arc::new(ExecMeter::new(0)));
+    let meter = {
+        // Whoever starts an exec enters its meter before letting go of the kernel.
+        let _started = lock(&kernel);
+        lock(&shared.meters).get(&exec).cloned().unwrap_or_else(|| Arc::new(ExecMeter::new(0)))
+    };
     let limiter = MemoryLimiter::new(shared.memory.clone());
     let guest = Guest::new(kernel.clone(), pid, request.argv.clone(), request.env.clone(), program.legacy, limiter);
     let mut store = Store::new(&shared.engine.wasm, guest);

@@ -181,7 +181,7 @@ impl Sandbox {
                     limits: limits.clone(),
                 })
                 .map_err(|errno| not_started(&exec, errno))?;
-            // The process's task takes the kernel's lock first, so it finds its meter.
+            // Entered with the kernel locked: the process's task looks for it under that lock.
             let meter = Arc::new(ExecMeter::new(limits.fuel));
             lock(&self.shared.meters).insert(id, meter.clone());
             (id, meter)

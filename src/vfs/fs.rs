@@ -40,14 +40,13 @@ pub trait FileSystem: Send {
     /// The name of directory `dir` in its parent.
     fn name(&mut self, dir: NodeId) -> Sys<Vec<u8>> {
         let parent = self.parent(dir)?;
-        let mut found = None;
+        let mut names = Vec::new();
         self.read_dir(parent, 0, &mut |entry| {
-            if entry.node == dir {
-                found = Some(entry.name);
-            }
-            found.is_none()
+            names.push(entry.name);
+            true
         })?;
-        found.ok_or(Errno::NoEnt)
+        let is_it = |name: &Vec<u8>| self.lookup(parent, name).is_ok_and(|(node, _)| node == dir);
+        names.into_iter().find(is_it).ok_or(Errno::NoEnt)
     }
     /// Keeps a node alive: one more user. Fails if the host will not let it be opened.
     fn pin(&mut self, _node: NodeId) -> Sys<()> {

@@ -101,7 +101,7 @@ pub struct SetAttr {
 pub struct DirEntry {
     /// The name.
     pub name: Vec<u8>,
-    /// The node it names.
+    /// The node it names; 0 where only a lookup tells.
     pub node: NodeId,
     /// That node's inode number.
     pub ino: u64,

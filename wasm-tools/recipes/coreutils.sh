@@ -4,7 +4,7 @@ packages="coreutils"
 modules="coreutils timeout split"
 
 build() {
-  coquina_site='ac_cv_func_gethostname=yes utils_cv_stdbuf_supported=yes'
+  coquina_site='ac_cv_func_gethostname=yes gl_cv_have_proc_uptime=yes gnulib_cv_have_boot_time=yes'
   export coquina_site
   configure coreutils --enable-single-binary=symlinks --enable-install-program=arch,hostname --without-selinux \
     --without-openssl --without-libgmp --disable-acl --disable-xattr --disable-libcap

@@ -35,11 +35,11 @@ archive() { # ARCHIVE FLAGS -- FILES
   for file; do objects+=("$(basename "$file" .c).o"); done
   printf '%s\n' "$@" | xargs -P 2 -I{} sh -c 'coquina-cc "$@" -c {} -o "$(basename {} .c).o"' sh -O2 -w "${flags[@]}"
   rm -f "$archive"
-  llvm-ar-22 rcs "$archive" "${objects[@]}"
+  coquina-ar rcs "$archive" "${objects[@]}"
 }
 
 # A finished program: names and debug sections stripped, put in place at once.
 install_wasm() { # FILE NAME
-  llvm-strip-22 --strip-all -o "$out/$2.wasm.new" "$1"
+  coquina-strip --strip-all -o "$out/$2.wasm.new" "$1"
   mv "$out/$2.wasm.new" "$out/$2.wasm"
 }

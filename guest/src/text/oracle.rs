@@ -92,7 +92,7 @@ struct Lossy<'a>(&'a [u8]);
 
 impl std::fmt::Debug for Lossy<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "\"{}\"", self.0.escape_ascii())
+        write!(f, "\"{}\"", self.0[..self.0.len().min(300)].escape_ascii())
     }
 }
 

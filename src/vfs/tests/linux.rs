@@ -203,27 +203,6 @@ fn std_refuses(op: &Op) -> bool {
         || (f.excl && !f.create)
 }
 
-/// An empty directory of its own in the host's temporary directory, removed at the end.
-pub(super) struct Scratch(pub(super) PathBuf);
-
-impl Scratch {
-    pub(super) fn new(name: &str) -> Scratch {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path =
-            std::env::temp_dir().join(format!("coquina-{name}-{}-{number}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Scratch(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
-    }
-}
-
 const DEEP: &str = "r/r/r/r/r/r/r/r/r";
 
 fn compare(f: &mut Fixture, root: &Path, ops: &[Op]) {
@@ -253,19 +232,37 @@ fn compare_dirs(f: &mut Fixture, root: &Path, dir: &str) {
     }
 }
 
+/// A fixture whose working directory is an empty one, as deep in the file system that `mount` puts at `/m` as the host's.
+fn deep(mount: impl FnOnce(&mut Fixture)) -> Fixture {
+    let mut tree = Tree::new();
+    tree.put_dir(b"/m", 0o777, 0, 0, 0).unwrap();
+    let mut f = Fixture::with(tree, &Limits::default());
+    f.as_user(0, 0);
+    mount(&mut f);
+    let mut path = "/m".to_string();
+    for name in DEEP.split('/') {
+        path = format!("{path}/{name}");
+        f.mkdir(&path).ok();
+    }
+    f.cwd = f.loc(&path).unwrap();
+    f.vfs.pin(f.cwd).unwrap();
+    f
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn a_tree_answers_as_linux_does(ops in vec(op(), 1..60)) {
-        let scratch = Scratch::new("linux");
-        let root = scratch.0.join(DEEP);
-        fs::create_dir_all(&root).unwrap();
-        let mut tree = Tree::new();
-        tree.put_dir(format!("/{DEEP}").as_bytes(), 0o777, 0, 0, 0).unwrap();
-        let mut f = Fixture::with(tree, &Limits::default());
-        f.as_user(0, 0);
-        f.cwd = f.loc(DEEP).unwrap();
-        compare(&mut f, &root, &ops);
+        let theirs = Scratch::new("linux").with(DEEP);
+        let mut f = deep(|_| {});
+        compare(&mut f, &theirs.at(DEEP), &ops);
+    }
+
+    #[test]
+    fn a_host_directory_answers_as_linux_does(ops in vec(op(), 1..60)) {
+        let (theirs, ours) = (Scratch::new("linux").with(DEEP), Scratch::new("host"));
+        let mut f = deep(|f| drop(f.vfs.mount(b"/m", Box::new(ours.host_dir()), Rights::READ_WRITE).unwrap()));
+        compare(&mut f, &theirs.at(DEEP), &ops);
     }
 }

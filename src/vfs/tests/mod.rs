@@ -1,12 +1,17 @@
 //! Tests of the room as a whole.
 
+mod host;
 mod linux;
 mod model;
 mod semantics;
 
 use super::*;
 use crate::base::{Errno, Limits, Sys};
+use cap_std::ambient_authority;
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// An ordinary user.
 const USER: Cred = Cred {
@@ -193,5 +198,40 @@ impl Fixture {
     fn path_of(&mut self, path: &str) -> Sys<String> {
         let loc = self.loc(path)?;
         Ok(String::from_utf8(self.vfs.path_of(loc)?).unwrap())
+    }
+}
+
+/// An empty directory of its own in the host's temporary directory, removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Scratch {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path =
+            std::env::temp_dir().join(format!("coquina-{name}-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Scratch(path)
+    }
+
+    /// The same with a directory made in it.
+    fn with(self, dir: &str) -> Scratch {
+        fs::create_dir_all(self.at(dir)).unwrap();
+        self
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.0.join(path)
+    }
+
+    fn host_dir(&self) -> HostDir {
+        let dir = cap_std::fs::Dir::open_ambient_dir(&self.0, ambient_authority()).unwrap();
+        HostDir::new(dir, true).unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
     }
 }

@@ -1,5 +1,5 @@
-/* Leaving. In a fork's child, exit ends the child alone: buffers are written, but the parent's exit functions are not run,
- * since what they would close and free is the parent's. */
+/* Leaving. In a fork's child, exit ends the child alone: what it has written to streams goes out, but the parent's exit
+ * functions are not run, since what they would close and free is the parent's. */
 #define _GNU_SOURCE
 #include "coquina.h"
 #include <signal.h>

@@ -42,6 +42,7 @@ pid_t __coquina_fork_child(void)
     if (depth == FRAMES_MAX)
         return cq_result(-EAGAIN);
     struct frame *frame = &frames[depth];
+    fflush(NULL); /* what is written so far is the parent's; on real systems each would have a copy */
     size_t size = __coquina_signal_state ? __coquina_signal_state(NULL, 0) : 0;
     frame->signals = size ? malloc(size) : NULL;
     if (size && !frame->signals)

@@ -1,7 +1,9 @@
-/* Between _start and main: the arguments, and the program's name for error messages. */
+/* Between _start and main: the arguments, the program's name for error messages, and stdio's buffers. */
 #define _GNU_SOURCE
 #include "coquina.h"
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <wasi/api.h>
 
 int __main_argc_argv(int argc, char *argv[]);
@@ -17,6 +19,44 @@ static void set_name(char *path)
         __progname_full = path;
 }
 
+/* Set by the streams that the program uses, if any. */
+extern FILE *volatile __stdin_used __attribute__((weak));
+extern FILE *volatile __stdout_used __attribute__((weak));
+extern FILE *volatile __stderr_used __attribute__((weak));
+
+/* As large as glibc's, so that programs read and write the same pieces; musl's own are 1 KiB. */
+enum { BUFFER = 4096, UNGET = 8 };
+
+/* What stdbuf(1) asks for: 0, L or a size. */
+static int set_by_stdbuf(FILE *stream, const char *name)
+{
+    const char *how = getenv(name);
+    if (!how)
+        return 0;
+    if (*how == 'L')
+        setvbuf(stream, NULL, _IOLBF, 0);
+    else if (*how == '0')
+        setvbuf(stream, NULL, _IONBF, 0);
+    else {
+        size_t size = strtoul(how, NULL, 10);
+        char *buffer = size ? malloc(size + UNGET) : NULL;
+        if (buffer)
+            setvbuf(stream, buffer, _IOFBF, size + UNGET);
+    }
+    return 1;
+}
+
+static void set_buffers(void)
+{
+    static char in[BUFFER + UNGET], out[BUFFER + UNGET];
+    if (&__stdin_used && __stdin_used && !set_by_stdbuf(__stdin_used, "_STDBUF_I"))
+        setvbuf(__stdin_used, in, _IOFBF, sizeof in);
+    if (&__stdout_used && __stdout_used && !set_by_stdbuf(__stdout_used, "_STDBUF_O"))
+        setvbuf(__stdout_used, out, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, sizeof out);
+    if (&__stderr_used && __stderr_used)
+        set_by_stdbuf(__stderr_used, "_STDBUF_E");
+}
+
 __attribute__((weak)) int __main_void(void)
 {
     size_t argc, len;
@@ -28,6 +68,9 @@ __attribute__((weak)) int __main_void(void)
     argv[argc] = NULL;
     if (argc)
         set_name(argv[0]);
+    int error = errno;
+    set_buffers();
+    errno = error; /* isatty's */
     return __main_argc_argv(argc, argv);
 }
 
