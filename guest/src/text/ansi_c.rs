@@ -261,8 +261,11 @@ mod tests {
         while let Some(&c) = rest.first() {
             match c {
                 b'\\' => {
-                    rest = &rest[printf_format(rest, &mut part, &mut |_, message| {
-                        warn(&mut out, message)
+                    rest = &rest[printf_format(rest, &mut part, &mut |part, message| {
+                        let lines = part.iter().rposition(|&c| c == b'
+').map_or(0, |at| at + 1);
+                        out.extend(part.drain(..lines));
+                        warn(&mut out, message);
                     })..]
                 }
                 b'%' => {
