@@ -55,25 +55,23 @@ compile_libc() {
     (cd "$here/libc" && printf '%s\n' *.c | xargs -P "$jobs" -I{} sh -c '
         case $1 in simd.c) own=-fno-builtin;; sjlj.c) own="'"$sjlj"'";; *) own=;; esac
         exec '"$CLANG $flags"' $own -c "$1" -o "'"$work/libc/obj"'/coquina_${1%.c}.o"' sh {})
+    mv "$work/libc/obj/coquina_crt1.o" "$work/libc/crt1-command.o"
     "$CLANG" --target=$target -mexception-handling -c "$here/libc/sjlj_tag.s" -o "$work/libc/obj/coquina_sjlj_tag.o"
 }
 
 # symbols ARCHIVE-OR-OBJECTS...: "member symbol" for each that is defined.
 symbols() { "$LLVM_NM" -A --defined-only --extern-only "$@" 2>/dev/null | awk '{ sub(/:$/, "", $1); n = split($1, part, ":"); print part[n], $NF }'; }
 
-# Our objects in front, and none of wasi-libc's that define the same: a member must not be pulled in for its other symbols.
+# wasi-libc's members, but for those that define what ours define: one must not be pulled in for its other symbols.
 merge_libc() {
-    local lib=$work/libc/libc.a
+    local lib=$work/libc/libc.a long=$WASI_LIBC_LIB/libc-printscan-long-double.a
     cp "$WASI_LIBC_LIB/libc.a" "$lib"
-    # printf and scanf with long double, as everywhere else
-    if [ -f "$WASI_LIBC_LIB/libc-printscan-long-double.a" ]; then
-        mkdir -p "$work/libc/long" && (cd "$work/libc/long" && "$LLVM_AR" x "$WASI_LIBC_LIB/libc-printscan-long-double.a")
-        "$LLVM_AR" r "$lib" "$work"/libc/long/*.o
-    fi
+    # printf and scanf know long double, as everywhere else.
+    [ ! -f "$long" ] || (cd "$work/libc/obj" && "$LLVM_AR" x "$long")
     symbols "$work"/libc/obj/*.o | awk '{ print $2 }' | LC_ALL=C sort -u >"$work/libc/ours"
     symbols "$lib" >"$work/libc/theirs"
     awk 'NR == FNR { ours[$1]; next } $2 in ours { print $1 }' "$work/libc/ours" "$work/libc/theirs" | sort -u >"$work/libc/drop"
-    # What goes with a dropped member and nothing replaces; harmless unless somebody uses it, so it is only noted.
+    # What goes with a dropped member and nothing replaces: to be looked at when something does not link.
     awk 'FILENAME ~ /ours$/ { ours[$1]; next } FILENAME ~ /drop$/ { drop[$1]; next } $1 in drop && !($2 in ours)' \
         "$work/libc/ours" "$work/libc/drop" "$work/libc/theirs" >"$work/libc/lost"
     xargs "$LLVM_AR" d "$lib" <"$work/libc/drop"
@@ -86,6 +84,8 @@ install_libc() {
     mkdir -p "$to"
     ln -sfn $target "$dest/cc/lib/wasm32-wasi"
     cp "$WASI_LIBC_LIB"/crt1*.o "$to/"
+    cp "$work/libc/crt1-command.o" "$to/crt1-command.o"
+    cp "$work/libc/crt1-command.o" "$to/crt1.o"
     for file in "$WASI_LIBC_LIB"/lib*.a; do # libm and so on are empty there; what they emulate is real in ours
         case $file in */libc.a | */libc-printscan*) ;; *) rm -f "$to/${file##*/}"; "$LLVM_AR" rc "$to/${file##*/}" ;; esac
     done
@@ -100,7 +100,7 @@ make_c() {
     say "C library"
     make_headers
     compile_libc
-    merge_libc 2>&1 | grep -v 'creating' || true
+    merge_libc 2>&1 
     install_libc
     done_with c "$inputs"
 }

@@ -1,4 +1,4 @@
-/* Between _start and main: the arguments, the program's name for error messages, and stdio's buffers. */
+/* Between _start and main: stdio's buffers, the arguments, and the program's name for error messages. */
 #define _GNU_SOURCE
 #include "coquina.h"
 #include <stdio.h>
@@ -46,8 +46,9 @@ static int set_by_stdbuf(FILE *stream, const char *name)
     return 1;
 }
 
-static void set_buffers(void)
+void __coquina_start(void)
 {
+    int error = errno; /* isatty sets it */
     static char in[BUFFER + UNGET], out[BUFFER + UNGET];
     if (&__stdin_used && __stdin_used && !set_by_stdbuf(__stdin_used, "_STDBUF_I"))
         setvbuf(__stdin_used, in, _IOFBF, sizeof in);
@@ -55,6 +56,7 @@ static void set_buffers(void)
         setvbuf(__stdout_used, out, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, sizeof out);
     if (&__stderr_used && __stderr_used)
         set_by_stdbuf(__stderr_used, "_STDBUF_E");
+    errno = error;
 }
 
 __attribute__((weak)) int __main_void(void)
@@ -68,9 +70,6 @@ __attribute__((weak)) int __main_void(void)
     argv[argc] = NULL;
     if (argc)
         set_name(argv[0]);
-    int error = errno;
-    set_buffers();
-    errno = error; /* isatty's */
     return __main_argc_argv(argc, argv);
 }
 
