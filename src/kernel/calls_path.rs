@@ -161,7 +161,7 @@ impl Kernel {
             return text;
         }
         let loc = self.tree(pid, |vfs| vfs.resolve(&cred, base, path, Follow::NoLast))?;
-        self.magic_link_text(loc).unwrap_or(text)
+        self.magic_link_text(pid, loc).unwrap_or(text)
     }
 
     /// `faccessat`: `mask` 4 read, 2 write, 1 execute, 0 exists.

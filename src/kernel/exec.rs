@@ -6,6 +6,7 @@ use super::process::{ExitStatus, NewProcess, Pid, State};
 use super::program::Search;
 use super::signal::{Signal, Signals};
 use super::slab::Key;
+use super::spawn::check_arguments;
 use super::stream::{End, Sink, Source, Stream};
 use super::{Kernel, Usage};
 use crate::base::{Exceeded, Limits, Sys};
@@ -131,7 +132,7 @@ pub(super) struct Exec {
 impl Kernel {
     /// Starts a command line: the first process of a new session.
     pub fn start_exec(&mut self, start: ExecStart<'_>) -> Sys<ExecId> {
-        self.check_arguments(start.argv, start.env)?;
+        check_arguments(start.limits.argument_bytes, start.argv, start.env)?;
         let (cred, root) = (start.cred, self.vfs.root());
         let nobody = Pid::KERNEL;
         let cwd = self.directory_at(nobody, cred, root, start.cwd)?;
@@ -287,6 +288,11 @@ impl Kernel {
             self.release_stream(output);
         }
         self.charge(exec.keep.as_ref().map_or(0, Vec::len), 0);
+        if self.execs.is_empty() {
+            // An idle kernel is small, whatever has gone on in it.
+            self.fifos.shrink_to_fit();
+            self.locks.shrink_to_fit();
+        }
         Some(exec)
     }
 

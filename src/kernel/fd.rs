@@ -76,14 +76,16 @@ impl FdTable {
         Ok(old)
     }
 
-    /// Frees a number with close-on-exec set, if there is one.
-    pub(super) fn remove_cloexec(&mut self) -> Option<Descriptor> {
-        let at = self
-            .slots
-            .iter()
-            .position(|slot| slot.is_some_and(|d| d.cloexec))?;
-        self.first_free = self.first_free.min(at);
-        self.slots[at].take()
+    /// Frees the numbers with close-on-exec set.
+    pub(super) fn remove_cloexec(&mut self) -> Vec<Descriptor> {
+        let mut removed = Vec::new();
+        for (at, slot) in self.slots.iter_mut().enumerate() {
+            if let Some(descriptor) = slot.take_if(|descriptor| descriptor.cloexec) {
+                self.first_free = self.first_free.min(at);
+                removed.push(descriptor);
+            }
+        }
+        removed
     }
 
     /// Numbers in use and what they stand for, ascending.

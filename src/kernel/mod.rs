@@ -34,6 +34,7 @@ mod launch;
 mod lock;
 mod pipe;
 mod proc;
+mod proc_link;
 mod proc_text;
 mod process;
 mod program;
@@ -110,7 +111,7 @@ pub struct Kernel {
     alarms: BTreeSet<(i64, Pid)>,
     /// Woken when an alarm is set that is sooner than all others.
     timer: Option<Waker>,
-    proc: proc::ProcLink,
+    proc: proc_link::ProcLink,
 }
 
 impl std::fmt::Debug for Kernel {
@@ -125,7 +126,7 @@ impl Kernel {
     /// An operating system without processes.
     pub fn new(parts: KernelParts) -> Kernel {
         let mut vfs = parts.vfs;
-        let mut proc = proc::ProcLink::default();
+        let mut proc = proc_link::ProcLink::default();
         if let Ok(mount) = vfs.mount(b"/proc", Box::new(proc.file_system()), Rights::READ_ONLY) {
             proc.mounted(mount);
         }

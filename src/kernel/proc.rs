@@ -4,13 +4,13 @@
 //! tables it needs for the length of one call, and only when asked: without them every answer is an error and a note that they were
 //! wanted. A path that does not lead through `/proc` costs nothing for it; one that does is walked twice.
 
+use super::Fd;
 use super::calls_file::{pipe_attr, stream_attr};
 use super::file::{Object, OpenFile};
 use super::proc_text::{self, Facts};
 use super::process::{Pid, Process, Processes};
 use super::slab::Slab;
 use super::stream::Stream;
-use super::{Fd, Kernel};
 use crate::base::{Errno, Sys};
 use crate::vfs::{Attr, Cred, DirEntry, FileSystem, Kind, Loc, MountId, NodeId, StatFs, Vfs};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -123,10 +123,10 @@ const ALL: [What; 30] = [
 
 /// A node: what, of which process, which descriptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Node {
-    what: What,
-    pid: Pid,
-    fd: Fd,
+pub(super) struct Node {
+    pub(super) what: What,
+    pub(super) pid: Pid,
+    pub(super) fd: Fd,
 }
 
 impl Node {
@@ -139,7 +139,7 @@ impl Node {
         NodeId(self.what as u64 | (self.fd as u64 & 0xff_ffff) << 8 | (self.pid.0 as u64) << 32)
     }
 
-    fn from_id(id: NodeId) -> Sys<Node> {
+    pub(super) fn from_id(id: NodeId) -> Sys<Node> {
         let what = ALL
             .get(((id.0 & 0xff) as usize).wrapping_sub(1))
             .ok_or(Errno::NoEnt)?;
@@ -256,12 +256,13 @@ fn plain_attr(node: Node, owner: Cred) -> Attr {
     }
 }
 
+/// What the two ends share: the tables while they are lent.
 #[derive(Default)]
-struct Shared {
-    lent: Option<Lent>,
+pub(super) struct Shared {
+    pub(super) lent: Option<Lent>,
     /// Somebody asked for what was not lent.
-    wanted: bool,
-    mount: Option<MountId>,
+    pub(super) wanted: bool,
+    pub(super) mount: Option<MountId>,
 }
 
 impl Shared {
@@ -272,161 +273,13 @@ impl Shared {
     }
 }
 
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+pub(super) fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The kernel's end of `/proc`.
-#[derive(Default)]
-pub(super) struct ProcLink {
-    shared: Arc<Mutex<Shared>>,
-    mount: Option<MountId>,
-}
-
-impl ProcLink {
-    pub(super) fn file_system(&self) -> ProcFs {
-        ProcFs {
-            shared: Arc::clone(&self.shared),
-        }
-    }
-
-    pub(super) fn mounted(&mut self, mount: MountId) {
-        self.mount = Some(mount);
-        lock(&self.shared).mount = Some(mount);
-    }
-
-    pub(super) fn is_mounted_at(&self, loc: Loc) -> bool {
-        self.mount == Some(loc.mount)
-    }
-
-    fn node(&self, loc: Loc) -> Option<Node> {
-        if self.is_mounted_at(loc) {
-            Node::from_id(loc.node).ok()
-        } else {
-            None
-        }
-    }
-
-    /// The descriptor that a node stands for, where it is a pipe's or stream's.
-    pub(super) fn as_fd(&self, loc: Loc) -> Option<(Pid, Fd)> {
-        self.node(loc)
-            .filter(|node| node.what == What::FdObject)
-            .map(|node| (node.pid, node.fd))
-    }
-}
-
-impl Kernel {
-    /// Calls the file tree on behalf of a process. If that ends in `/proc` and fails for want of the kernel's tables, they are lent to it for
-    /// another try; so `call` must have no effect when it fails.
-    pub(super) fn tree<T>(&mut self, pid: Pid, mut call: impl FnMut(&mut Vfs) -> Sys<T>) -> Sys<T> {
-        let result = call(&mut self.vfs);
-        if result.is_ok() || !std::mem::take(&mut lock(&self.proc.shared).wanted) {
-            return result;
-        }
-        let lent = Lent {
-            facts: self.facts(),
-            procs: std::mem::take(&mut self.procs),
-            files: std::mem::take(&mut self.files),
-            streams: std::mem::take(&mut self.streams),
-            caller: pid,
-        };
-        lock(&self.proc.shared).lent = Some(lent);
-        let result = call(&mut self.vfs);
-        let mut shared = lock(&self.proc.shared);
-        shared.wanted = false;
-        if let Some(lent) = shared.lent.take() {
-            (self.procs, self.files, self.streams) = (lent.procs, lent.files, lent.streams);
-        }
-        result
-    }
-
-    fn facts(&self) -> Facts {
-        Facts {
-            up_ns: u64::try_from(self.now() - self.started).unwrap_or(0),
-            started: self.started,
-            memory_bytes: self.limits.memory_bytes,
-            memory_used: self.launcher.memory_used(),
-            hostname: self.hostname.clone(),
-            root: self.vfs.root(),
-        }
-    }
-
-    /// The text of a link whose target is not a matter of text.
-    pub(super) fn magic_link_text(&mut self, loc: Loc) -> Option<Sys<Vec<u8>>> {
-        let node = self.proc.node(loc)?;
-        let process = self.procs.get(node.pid).ok()?;
-        let (cwd, program) = (process.cwd, process.program);
-        Some(match node.what {
-            What::Cwd => self.vfs.path_of(cwd),
-            What::RootLink => Ok(b"/".to_vec()),
-            What::Exe => {
-                let path = Arc::clone(&process.program_path);
-                Ok(self.path_as_opened(program, cwd, &path))
-            }
-            What::FdLink => {
-                let file = process.fds.get(node.fd).ok()?.file;
-                Ok(self.object_text(file))
-            }
-            _ => return None,
-        })
-    }
-
-    fn object_text(&mut self, key: super::slab::Key<OpenFile>) -> Vec<u8> {
-        let file = &self.files[key];
-        let opened_as = file.opened_as.clone();
-        match file.object {
-            Object::Dir(loc) => self
-                .vfs
-                .path_of(loc)
-                .unwrap_or_else(|_| b"/ (deleted)".to_vec()),
-            Object::Pipe(pipe, None) => format!("pipe:[{}]", pipe.raw()).into(),
-            Object::Stream { input, output } => match input.or(output) {
-                Some(key) if !self.streams[key].is_terminal() => {
-                    format!("socket:[{}]", key.raw()).into()
-                }
-                _ => b"/dev/tty".to_vec(),
-            },
-            Object::File(loc) | Object::Device(_, loc) | Object::Pipe(_, Some(loc)) => {
-                match opened_as {
-                    Some((base, path)) => self.path_as_opened(loc, base, &path),
-                    None => b"/ (deleted)".to_vec(),
-                }
-            }
-        }
-    }
-
-    /// The absolute path of a file that was opened by `path` from `base`; marked if it is no longer there.
-    fn path_as_opened(&mut self, loc: Loc, base: Loc, path: &[u8]) -> Vec<u8> {
-        use crate::vfs::Follow;
-        let at = path
-            .iter()
-            .rposition(|&b| b == b'/')
-            .map_or(0, |slash| slash + 1);
-        let (dir, name) = path.split_at(at);
-        let dir = if dir.is_empty() { b"." } else { dir };
-        let root = Cred::ROOT;
-        let found = self
-            .vfs
-            .resolve(&root, base, dir, Follow::Last)
-            .and_then(|dir| {
-                let mut text = self.vfs.path_of(dir)?;
-                if text != b"/" {
-                    text.push(b'/');
-                }
-                text.extend_from_slice(name);
-                Ok(text)
-            });
-        let mut text = found.unwrap_or_else(|_| path.to_vec());
-        if self.vfs.resolve(&root, base, path, Follow::Last) != Ok(loc) {
-            text.extend_from_slice(b" (deleted)");
-        }
-        text
-    }
 }
 
 /// `/proc`, as the file tree sees it.
 pub(super) struct ProcFs {
-    shared: Arc<Mutex<Shared>>,
+    pub(super) shared: Arc<Mutex<Shared>>,
 }
 
 impl ProcFs {

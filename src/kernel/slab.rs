@@ -39,6 +39,9 @@ impl<T> fmt::Debug for Key<T> {
     }
 }
 
+/// Entries of an empty table that are kept for the next ones.
+const KEPT: usize = 16;
+
 /// Values under keys that are used again once removed.
 ///
 /// Every key is held by something that counts (a descriptor, an open file), so a key always leads to its value: a failing lookup is a fault
@@ -78,7 +81,7 @@ impl<T> Slab<T> {
             .take()
             .expect("a key is held until its value is removed");
         self.free.push(key.number);
-        if self.free.len() == self.values.len() && self.values.len() > 64 {
+        if self.free.len() == self.values.len() && self.values.len() > KEPT {
             *self = Slab::default();
         }
         value

@@ -68,6 +68,19 @@ pub(super) fn strings(list: &[u8]) -> impl Iterator<Item = &[u8]> {
         .map(|string| string.strip_suffix(b"\0").unwrap_or(string))
 }
 
+/// Checks that string lists are well formed and not too long.
+pub(super) fn check_arguments(limit: u32, argv: &[u8], env: &[u8]) -> Sys<()> {
+    if argv.len().saturating_add(env.len()) > limit as usize {
+        return Err(Errno::TooBig);
+    }
+    let terminated = |list: &[u8]| matches!(list.last(), None | Some(0));
+    if terminated(argv) && terminated(env) {
+        Ok(())
+    } else {
+        Err(Errno::Inval)
+    }
+}
+
 /// A copy of a descriptor table; what its open files are held by counts.
 fn inherit(fds: &FdTable, files: &mut Slab<OpenFile>) -> FdTable {
     for (_, descriptor) in fds.iter() {
@@ -106,23 +119,18 @@ impl Kernel {
         Ok(id)
     }
 
-    /// Checks that string lists are well formed and not too long.
-    pub(super) fn check_arguments(&self, argv: &[u8], env: &[u8]) -> Sys<()> {
-        if argv.len().saturating_add(env.len()) > self.limits.argument_bytes as usize {
-            return Err(Errno::TooBig);
-        }
-        let terminated = |list: &[u8]| matches!(list.last(), None | Some(0));
-        if terminated(argv) && terminated(env) {
-            Ok(())
-        } else {
-            Err(Errno::Inval)
-        }
+    fn argument_limit(&self, exec: ExecId) -> u32 {
+        self.execs
+            .get(&exec)
+            .map_or(self.limits.argument_bytes, |exec| {
+                exec.limits.argument_bytes
+            })
     }
 
     /// Starts a child. Over the limit of processes, trips it and answers `Again`.
     pub fn spawn(&mut self, pid: Pid, request: &SpawnRequest<'_>) -> Sys<Pid> {
         let exec = self.admit(pid)?;
-        self.check_arguments(request.argv, request.env)?;
+        check_arguments(self.argument_limit(exec), request.argv, request.env)?;
         let parent = self.procs.get(pid)?;
         let (cred, parent_cwd) = (parent.cred, parent.cwd);
         let (group, session, umask, open_files) = (
@@ -253,7 +261,7 @@ impl Kernel {
                 break;
             }
         }
-        while let Some(closed) = fds.remove_cloexec() {
+        for closed in fds.remove_cloexec() {
             self.release(closed.file);
         }
         if let Err(errno) = result {
@@ -290,12 +298,10 @@ impl Kernel {
     }
 
     fn close_on_exec(&mut self, pid: Pid) {
-        while let Some(closed) = self
-            .procs
-            .get_mut(pid)
-            .ok()
-            .and_then(|process| process.fds.remove_cloexec())
-        {
+        let Ok(process) = self.procs.get_mut(pid) else {
+            return;
+        };
+        for closed in process.fds.remove_cloexec() {
             self.release(closed.file);
         }
     }
@@ -321,9 +327,9 @@ impl Kernel {
             self.end_borrowing(pid, super::ExitStatus::Signal(super::Signal::KILL));
             return Ok(Execed::Child { parent });
         }
-        self.check_arguments(argv, env)?;
         let process = self.procs.get(pid)?;
         let (cred, cwd, exec) = (process.cred, process.cwd, process.exec);
+        check_arguments(self.argument_limit(exec), argv, env)?;
         let found = self.find_program(Search {
             pid,
             cred,
