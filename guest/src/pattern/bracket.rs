@@ -66,11 +66,10 @@ impl Class {
         };
         let ascii = c.is_ascii();
         match self {
-            Class::Alnum => c.is_alphanumeric(),
-            Class::Alpha => {
-                c.is_alphabetic()
-                    || (!ascii && c.is_numeric() && c.is_alphanumeric() && !is_number_sign(c))
-            }
+            Class::Alnum if ascii => c.is_ascii_alphanumeric(),
+            Class::Alpha if ascii => c.is_ascii_alphabetic(),
+            // C counts the digits of other scripts as letters.
+            Class::Alnum | Class::Alpha => c.is_alphanumeric() && !is_number_sign(c),
             Class::Ascii => ascii,
             Class::Blank => {
                 matches!(c, ' ' | '\t')
@@ -79,21 +78,82 @@ impl Class {
             Class::Cntrl => c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'),
             Class::Digit => c.is_ascii_digit(),
             Class::Graph => is_printable(c) && !c.is_whitespace() || is_fixed_blank(c),
-            Class::Lower => c.is_lowercase(),
+            Class::Lower => c.is_lowercase() || matches!(c, 'ǅ' | 'ǈ' | 'ǋ' | 'ǲ' | 'ʕ'),
             Class::Print => is_printable(c),
             Class::Punct if ascii => c.is_ascii_punctuation(),
-            Class::Punct => Class::Graph.contains(code) && !c.is_alphanumeric(),
+            Class::Punct => Class::Graph.contains(code) && !Class::Alnum.contains(code),
             Class::Space if ascii => matches!(c, ' ' | '\t'..='\r'),
             Class::Space => c.is_whitespace() && c != '\u{85}' && !is_fixed_blank(c),
-            Class::Upper => c.is_uppercase(),
-            Class::Word => c.is_alphanumeric() || c == '_',
+            Class::Upper => c.is_uppercase() || is_title(c),
+            Class::Word => c == '_' || Class::Alnum.contains(code),
             Class::Xdigit => c.is_ascii_hexdigit(),
         }
     }
 }
 
+/// Title case, which C counts as upper case.
+fn is_title(c: char) -> bool {
+    let greek =
+        matches!(c, '\u{1f88}'..='\u{1f8f}' | '\u{1f98}'..='\u{1f9f}' | '\u{1fa8}'..='\u{1faf}');
+    greek
+        || matches!(
+            c,
+            'ǅ' | 'ǈ' | 'ǋ' | 'ǲ' | '\u{1fbc}' | '\u{1fcc}' | '\u{1ffc}'
+        )
+}
+
+/// Numbers that are no digits: `½`, `²`, `①` …
 fn is_number_sign(c: char) -> bool {
-    matches!(c, '²' | '³' | '¹' | '¼'..='¾' | '\u{2070}'..='\u{2189}' | '\u{2460}'..='\u{249b}')
+    const RANGES: [(u32, u32); 37] = [
+        (0xb2, 0xb3),
+        (0xb9, 0xb9),
+        (0xbc, 0xbe),
+        (0x9f4, 0x9f9),
+        (0xb72, 0xb77),
+        (0xbf0, 0xbf2),
+        (0xc78, 0xc7e),
+        (0xd58, 0xd5e),
+        (0xd70, 0xd78),
+        (0xf2a, 0xf33),
+        (0x1369, 0x137c),
+        (0x17f0, 0x17f9),
+        (0x19da, 0x19da),
+        (0x2070, 0x2070),
+        (0x2074, 0x2079),
+        (0x2080, 0x2089),
+        (0x2150, 0x215f),
+        (0x2189, 0x2189),
+        (0x2460, 0x249b),
+        (0x24ea, 0x24ff),
+        (0x2776, 0x2793),
+        (0x2cfd, 0x2cfd),
+        (0x3192, 0x3195),
+        (0x3220, 0x3229),
+        (0x3248, 0x324f),
+        (0x3251, 0x325f),
+        (0x3280, 0x3289),
+        (0x32b1, 0x32bf),
+        (0xa830, 0xa835),
+        (0x10107, 0x10133),
+        (0x10175, 0x10178),
+        (0x1018a, 0x1018b),
+        (0x102e1, 0x102fb),
+        (0x10320, 0x10323),
+        (0x1d2e0, 0x1d2f3),
+        (0x1d360, 0x1d378),
+        (0x1f100, 0x1f10c),
+    ];
+    RANGES
+        .iter()
+        .any(|range| (range.0..=range.1).contains(&u32::from(c)))
+}
+
+/// Characters that only direct the layout, and private ones: C prints them.
+fn is_format(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}'
+        | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}'
+        | '\u{2066}'..='\u{206f}' | '\u{e000}'..='\u{f8ff}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}'
+        | '\u{e0001}' | '\u{e0020}'..='\u{e007f}' | '\u{f0000}'..='\u{ffffd}' | '\u{100000}'..='\u{10fffd}')
 }
 
 fn is_line_end(c: char) -> bool {
@@ -115,7 +175,7 @@ pub(crate) fn is_printable(c: char) -> bool {
     }
     // What std escapes for debugging are the characters without a glyph, and marks that combine.
     let mut escaped = c.escape_debug();
-    escaped.len() == 1 || escaped.next() != Some('\\') || is_mark(c)
+    escaped.len() == 1 || escaped.next() != Some('\\') || is_mark(c) || is_format(c)
 }
 
 /// Combining marks have a glyph though std escapes them.

@@ -13,6 +13,7 @@ mod simple;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bracket::{Class, is_printable};
 pub use glob::{DirEntry, DirReader, EntryKind, GlobOptions, glob};
 pub use replace::Scope;
 

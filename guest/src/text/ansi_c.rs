@@ -262,8 +262,10 @@ mod tests {
             match c {
                 b'\\' => {
                     rest = &rest[printf_format(rest, &mut part, &mut |part, message| {
-                        let lines = part.iter().rposition(|&c| c == b'
-').map_or(0, |at| at + 1);
+                        let lines = part
+                            .iter()
+                            .rposition(|&c| c == b'\n')
+                            .map_or(0, |at| at + 1);
                         out.extend(part.drain(..lines));
                         warn(&mut out, message);
                     })..]

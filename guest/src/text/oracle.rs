@@ -75,7 +75,7 @@ pub fn compare<C: std::fmt::Debug>(cases: &[C], ours: &[Vec<u8>], theirs: &[Vec<
         let their = theirs.get(index).map(Vec::as_slice).unwrap_or(b"<missing>");
         if ours[index] != their {
             wrong += 1;
-            if wrong <= 25 {
+            if wrong <= 12 {
                 eprintln!(
                     "{case:?}\n   ours {:?}\n   bash {:?}",
                     Lossy(&ours[index]),

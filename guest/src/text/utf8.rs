@@ -115,8 +115,19 @@ pub fn lower(c: char) -> char {
     let mut all = c.to_lowercase();
     match (all.next(), all.next()) {
         (Some(lower), None) => lower,
+        _ if c == 'İ' => 'i',
         _ => c,
     }
+}
+
+/// The upper-case form, in one character, of those whose real one is two.
+fn title(c: char) -> char {
+    let distance = match c {
+        '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => 8,
+        '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => 9,
+        _ => 0,
+    };
+    char::from_u32(u32::from(c) + distance).unwrap_or(c)
 }
 
 /// The upper-case form, if it is one character (as C's `towupper`).
@@ -127,7 +138,7 @@ pub fn upper(c: char) -> char {
     let mut all = c.to_uppercase();
     match (all.next(), all.next()) {
         (Some(upper), None) => upper,
-        _ => c,
+        _ => title(c),
     }
 }
 
