@@ -6,7 +6,7 @@
 set -euo pipefail
 export LC_ALL=C
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 data=$(cd "${1:-$here/data}" && pwd)
 out=${2:-out}
 mkdir -p "$out"

@@ -100,12 +100,16 @@ def become_user():
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
-def run(case):
-    """Returns (stdout, stderr, exit status); a script killed by signal N gives 128 + N."""
+def run(case, shell=("/bin/bash",)):
+    """Returns (stdout, stderr, exit status); a script killed by signal N gives 128 + N.
+
+    Preconditions: enter_namespace() was called. Cases delete, overwrite and kill things: they never run outside it, nor as root.
+    """
+    assert os.environ.get("COQUINA_RECORDING") == "1"
     prepare(case)
     child = subprocess.Popen(
-        ["bash", "-c", case.script, *case.args],
-        executable="/bin/bash", cwd=HOME, env=ENV, preexec_fn=become_user,
+        ["bash", *shell[1:], "-c", case.script, *case.args],
+        executable=shell[0], cwd=HOME, env=ENV, preexec_fn=become_user,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )
     try:

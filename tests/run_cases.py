@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Holds the cases against a command.
 
-    run_cases.py [--shell COMMAND] [--files] [--json OUT] [FILE[:NAME] ...]
+    run_cases.py [--shell COMMAND] [--quiet] [--json OUT] [FILE[:NAME] ...]
 
-COMMAND takes `-c SCRIPT [name args]` as its last words (default: `coquina exec` of the release build). Files of a case are put in a
-scratch directory, given as `--dir DIR::/home/user` when COMMAND is a `coquina exec`, else it is the working directory.
+COMMAND takes `-c SCRIPT [name args]` as its last words (default: `coquina exec` of the release build). With a `coquina exec` the files
+of a case are staged in a scratch directory, mounted as `--dir DIR::/home/user:cow`. Any other COMMAND is a native shell: it runs as
+an unprivileged user in the namespace that record.py uses, never on the bare machine, since cases delete, overwrite and kill things.
 """
 
 import argparse
@@ -13,56 +14,45 @@ import json
 import os
 import pathlib
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
 
 import casefile
-from native import ENV, MTIME
+import native
+from native import MTIME
 
 ROOT = pathlib.Path(__file__).parent
 TIMEOUT_SECONDS = 30
 
 
 def stage(case, home):
-    paths = []
+    touched = set()
     for file in case.files:
         path = home / file.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.data)
         path.chmod(file.mode)
-        paths += [path, *(p for p in path.parents if p != home and p.is_relative_to(home))]
-    for path in sorted(set(paths), reverse=True):
+        touched |= {path, *(p for p in path.parents if p != home and p.is_relative_to(home))}
+    for path in [*sorted(touched, reverse=True), home]:
         if os.geteuid() == 0:
             os.chown(path, 1000, 1000)
         os.utime(path, (MTIME, MTIME))
-    if os.geteuid() == 0:
-        os.chown(home, 1000, 1000)
 
 
-def run(case, shell):
+def run_sandboxed(case, words):
     with tempfile.TemporaryDirectory(prefix="case-", ignore_cleanup_errors=True) as home:
         home = pathlib.Path(home)
         home.chmod(0o755)
         stage(case, home)
-        words = list(shell)
-        sandboxed = "exec" in words
-        if sandboxed and case.files:
-            words += ["--dir", f"{home}::/home/user:cow"]
-        words += ["-c", case.script, *case.args]
+        if case.files:
+            words = [*words, "--dir", f"{home}::/home/user:cow"]
+        words = [*words, "-c", case.script, *case.args]
         try:
-            done = subprocess.run(
-                words, input=case.stdin, capture_output=True, timeout=TIMEOUT_SECONDS,
-                cwd=None if sandboxed else home, env=os.environ if sandboxed else ENV | {"HOME": str(home)},
-            )
-            status = done.returncode
-            return done.stdout, done.stderr, 128 - status if status < 0 else status
+            done = subprocess.run(words, input=case.stdin, capture_output=True, timeout=TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired as late:
             return late.stdout or b"", late.stderr or b"", "timeout"
-        finally:
-            subprocess.run(["chmod", "-R", "u+rwx", home], stderr=subprocess.DEVNULL)
-            shutil.rmtree(home, ignore_errors=True)
+        return done.stdout, done.stderr, 128 - done.returncode if done.returncode < 0 else done.returncode
 
 
 def show(label, want, got):
@@ -77,6 +67,13 @@ def main():
     args.add_argument("--quiet", action="store_true")
     args.add_argument("cases", nargs="*")
     args = args.parse_args()
+    words = shlex.split(args.shell)
+    if "exec" in words:
+        run = lambda case: run_sandboxed(case, words)
+    else:
+        native.enter_namespace()
+        native.Home().use(memory=False)
+        run = lambda case: native.run(case, words)
     wanted = [c.partition(":")[::2] for c in args.cases]
     known = known_failures()
     results, passed, unexpected = [], 0, 0
@@ -87,7 +84,7 @@ def main():
         for case in casefile.load(path):
             if names and case.name not in names:
                 continue
-            stdout, stderr, status = run(case, shlex.split(args.shell))
+            stdout, stderr, status = run(case)
             ok = (stdout, stderr, status) == (case.stdout, case.stderr, case.exit)
             passed += ok
             key = f"{path.stem}: {case.name}"
