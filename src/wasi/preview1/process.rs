@@ -91,12 +91,19 @@ pub(super) fn sched_yield<'a>(
     let mut attempts = 0;
     let yielding = may_wait(caller, Tongue::Preview1, move |call, waker| {
         attempts += 1;
-        if attempts > 2 { Poll::Ready(Ok(0)) } else { call.let_others_go_first(waker) }
+        if attempts > 2 {
+            Poll::Ready(Ok(0))
+        } else {
+            call.let_others_go_first(waker)
+        }
     });
     Box::new(async move { Box::into_pin(yielding).await.map(|_| 0) })
 }
 
-pub(super) fn random_get(ptr: u32, len: u32) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
+pub(super) fn random_get(
+    ptr: u32,
+    len: u32,
+) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
     let mut rest = Buffer { ptr, len };
     move |call, waker| {
         call.memory.check(ptr, len)?;

@@ -36,13 +36,77 @@ impl Dice {
 
 /// Numbers that break careless code: borders of types, of memory and of tables, and some that are good, so that calls get past their first check.
 const WORDS: &[i32] = &[
-    0, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 24, 48, 64, 112, 255, 256, 1023, 1024, 1025, 4095, 4096, 4097, 65535, 65536,
-    -1, -2, -3, -8, -65536, i32::MIN, i32::MAX, i32::MIN + 1, i32::MAX - 7, END, END - 1, END - 4, END - 7, END - 8,
-    END - 24, END - 64, END + 1, 0x0400_0000, 0x1400_0000, 0x2000_1000, IOVECS, PATHS, PATHS + 8, STRINGS, SUBSCRIPTIONS, ATTRS,
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+    9,
+    16,
+    17,
+    24,
+    48,
+    64,
+    112,
+    255,
+    256,
+    1023,
+    1024,
+    1025,
+    4095,
+    4096,
+    4097,
+    65535,
+    65536,
+    -1,
+    -2,
+    -3,
+    -8,
+    -65536,
+    i32::MIN,
+    i32::MAX,
+    i32::MIN + 1,
+    i32::MAX - 7,
+    END,
+    END - 1,
+    END - 4,
+    END - 7,
+    END - 8,
+    END - 24,
+    END - 64,
+    END + 1,
+    0x0400_0000,
+    0x1400_0000,
+    0x2000_1000,
+    IOVECS,
+    PATHS,
+    PATHS + 8,
+    STRINGS,
+    SUBSCRIPTIONS,
+    ATTRS,
 ];
 
-const LONGS: &[i64] =
-    &[0, 1, 2, 3, 64, 255, 4096, 1 << 20, 1 << 31, 1 << 32, 1 << 40, -1, -2, i64::MIN, i64::MAX, i64::MIN + 1];
+const LONGS: &[i64] = &[
+    0,
+    1,
+    2,
+    3,
+    64,
+    255,
+    4096,
+    1 << 20,
+    1 << 31,
+    1 << 32,
+    1 << 40,
+    -1,
+    -2,
+    i64::MIN,
+    i64::MAX,
+    i64::MIN + 1,
+];
 
 /// Where the hostile structures lie.
 const IOVECS: i32 = 0x100;
@@ -65,7 +129,10 @@ fn prepare(puppet: &mut Puppet<'_>) {
         (END, 1),
     ];
     for (n, (ptr, len)) in iovecs.into_iter().enumerate() {
-        puppet.poke(IOVECS as u32 + 8 * n as u32, &[word(ptr), word(len)].concat());
+        puppet.poke(
+            IOVECS as u32 + 8 * n as u32,
+            &[word(ptr), word(len)].concat(),
+        );
     }
     puppet.poke(PATHS as u32, b"../../././tmp/../x\0/bin/other//////");
     puppet.poke(STRINGS as u32, b"one\0two\0\0PATH=/bin\0unterminated");
@@ -94,11 +161,17 @@ fn arguments(dice: &mut Dice, types: &[ValType]) -> Vec<Val> {
 fn check(import: &str, args: &[Val], called: wasmtime::Result<i32>) -> bool {
     match called {
         Ok(answer) if import.starts_with("wasi") => {
-            assert!((0..=Errno::NotCapable.raw().into()).contains(&answer), "{import} {args:?}: {answer}");
+            assert!(
+                (0..=Errno::NotCapable.raw().into()).contains(&answer),
+                "{import} {args:?}: {answer}"
+            );
             true
         }
         Ok(answer) => {
-            assert!(answer >= -i32::from(Errno::NotCapable.raw()), "{import} {args:?}: {answer}");
+            assert!(
+                answer >= -i32::from(Errno::NotCapable.raw()),
+                "{import} {args:?}: {answer}"
+            );
             true
         }
         Err(error) => {
@@ -134,7 +207,11 @@ fn fresh(lab: &Lab) -> Puppet<'_> {
 fn no_call_traps_whatever_it_is_given() {
     let lab = Lab::new();
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let imports: Vec<String> = lab.module.imports().map(|i| format!("{}.{}", i.module(), i.name())).collect();
+    let imports: Vec<String> = lab
+        .module
+        .imports()
+        .map(|i| format!("{}.{}", i.module(), i.name()))
+        .collect();
     let mut puppet = fresh(&lab);
     for import in &imports {
         for _ in 0..ROUNDS {
@@ -168,10 +245,16 @@ fn a_bad_pointer_is_fault() {
     let fault = i32::from(Errno::Fault.raw());
     for ptr in [END, END - 1, -1, -4] {
         assert_eq!(puppet.p1("random_get", super::args![ptr, 8]), fault);
-        assert_eq!(puppet.p1("clock_time_get", super::args![0, 0_i64, ptr]), fault);
+        assert_eq!(
+            puppet.p1("clock_time_get", super::args![0, 0_i64, ptr]),
+            fault
+        );
         assert_eq!(puppet.p1("args_get", super::args![0, ptr]), fault);
         assert_eq!(puppet.p1("fd_write", super::args![1, ptr, 1, 0]), fault);
-        assert_eq!(puppet.p1("path_unlink_file", super::args![-2, ptr, 9]), fault);
+        assert_eq!(
+            puppet.p1("path_unlink_file", super::args![-2, ptr, 9]),
+            fault
+        );
         assert_eq!(puppet.p1("poll_oneoff", super::args![ptr, 0, 1, 0]), fault);
         assert_eq!(puppet.cq("stat", super::args![-2, 0, 0, 0, ptr]), -fault);
         assert_eq!(puppet.cq("pipe", super::args![ptr, 0]), -fault);
@@ -187,11 +270,26 @@ fn huge_lengths_are_refused_before_anything_is_allocated() {
     let mut puppet = fresh(&lab);
     puppet.poke(PATHS as u32, b"/bin/other");
     let errno = |errno: Errno| i32::from(errno.raw());
-    assert_eq!(puppet.p1("path_unlink_file", super::args![-2, 0, -1]), errno(Errno::NameTooLong));
-    assert_eq!(puppet.p1("fd_write", super::args![1, 0, -1, 0]), errno(Errno::Inval));
-    assert_eq!(puppet.p1("poll_oneoff", super::args![0, 0, -1, 0]), errno(Errno::Inval));
-    assert_eq!(puppet.p1("random_get", super::args![0, -1]), errno(Errno::Fault));
-    assert_eq!(puppet.cq("keep", super::args![0, -1]), -errno(Errno::TooBig));
+    assert_eq!(
+        puppet.p1("path_unlink_file", super::args![-2, 0, -1]),
+        errno(Errno::NameTooLong)
+    );
+    assert_eq!(
+        puppet.p1("fd_write", super::args![1, 0, -1, 0]),
+        errno(Errno::Inval)
+    );
+    assert_eq!(
+        puppet.p1("poll_oneoff", super::args![0, 0, -1, 0]),
+        errno(Errno::Inval)
+    );
+    assert_eq!(
+        puppet.p1("random_get", super::args![0, -1]),
+        errno(Errno::Fault)
+    );
+    assert_eq!(
+        puppet.cq("keep", super::args![0, -1]),
+        -errno(Errno::TooBig)
+    );
     let spawn = super::args![PATHS, 10, 0, -1, 0, 0, 0, 0, 0];
     assert_eq!(puppet.cq("spawn", spawn), -errno(Errno::TooBig));
     let actions = super::args![PATHS, 10, 0, 0, 0, 0, 0, -1, 0];
