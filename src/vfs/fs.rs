@@ -1,5 +1,6 @@
 //! The seam: one mounted file system.
 
+use super::Tree;
 use super::types::{Attr, BlobId, DirEntry, Kind, NewNode, NodeId, SetAttr, StatFs};
 use crate::base::{Errno, Sys};
 use bytes::Bytes;
@@ -64,6 +65,10 @@ pub trait FileSystem: Send {
     }
     /// Size and space.
     fn statfs(&mut self) -> StatFs;
+    /// The changes that a copy-on-write file system holds.
+    fn changes(&self) -> Option<Tree> {
+        None
+    }
 
     /// Changes attributes.
     fn set_attr(&mut self, _node: NodeId, _set: SetAttr) -> Sys<()> {

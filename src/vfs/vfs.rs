@@ -116,6 +116,15 @@ impl Vfs {
         self.tree.snapshot()
     }
 
+    /// The changes that a copy-on-write mount holds: give them to another [`super::Overlay`] to fork it.
+    pub fn changes(&self, mount: MountId) -> Option<Tree> {
+        (mount.0 as usize)
+            .checked_sub(1)
+            .and_then(|n| self.mounts.get(n))?
+            .fs
+            .changes()
+    }
+
     /// The root tree itself.
     pub fn into_tree(self) -> Tree {
         self.tree.into_tree()

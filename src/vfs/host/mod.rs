@@ -66,6 +66,11 @@ impl HostDir {
         self
     }
 
+    /// Whether the node is still remembered.
+    pub(super) fn knows(&self, node: NodeId) -> bool {
+        self.nodes.knows(node)
+    }
+
     /// The directory to change something in.
     fn dir_to_change(&mut self, dir: NodeId) -> Sys<Arc<Dir>> {
         if !self.writable {

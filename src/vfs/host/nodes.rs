@@ -80,6 +80,10 @@ impl Nodes {
         }
     }
 
+    pub(super) fn knows(&self, id: NodeId) -> bool {
+        self.nodes.contains_key(&id)
+    }
+
     pub(super) fn get(&mut self, id: NodeId) -> Sys<&mut Node> {
         self.tick += 1;
         let node = self.nodes.get_mut(&id).ok_or(Errno::NoEnt)?;

@@ -265,4 +265,54 @@ proptest! {
         let mut f = deep(|f| drop(f.vfs.mount(b"/m", Box::new(ours.host_dir()), Rights::READ_WRITE).unwrap()));
         compare(&mut f, &theirs.at(DEEP), &ops);
     }
+
+    /// Over a directory that has something in it already, which must not change; and forked midway.
+    #[test]
+    fn an_overlay_answers_as_linux_does(
+        before in vec(op(), 1..40), ops in vec(op(), 1..60), later in vec(op(), 1..30),
+    ) {
+        let (theirs, ours) = (Scratch::new("linux").with(DEEP), Scratch::new("lower").with(DEEP));
+        // A link count does not survive copying up.
+        for op in before.iter().filter(|op| !matches!(op, Op::Link(..)) && !std_refuses(op)) {
+            assert_eq!(on_host(&ours.at(DEEP), op), on_host(&theirs.at(DEEP), op));
+        }
+        let lower = dump(&ours.0);
+        let over = |upper| Box::new(Overlay::new(ours.host_dir(), upper, &Limits::default()).unwrap());
+        let mut mount = None;
+        let mut f = deep(|f| mount = f.vfs.mount(b"/m", over(Tree::new()), Rights::READ_WRITE).ok());
+        compare(&mut f, &theirs.at(DEEP), &ops);
+        let upper = f.vfs.changes(mount.unwrap()).unwrap();
+        upper.check();
+        let mut fork = deep(|f| drop(f.vfs.mount(b"/m", over(upper), Rights::READ_WRITE).unwrap()));
+        compare(&mut fork, &theirs.at(DEEP), &later);
+        assert_eq!(dump(&ours.0), lower, "what is below was only read");
+    }
+}
+
+/// Everything about a host directory that must not change.
+fn dump(dir: &Path) -> Vec<(PathBuf, i64, i64, u64, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut todo = vec![dir.to_path_buf()];
+    while let Some(path) = todo.pop() {
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        let content = if metadata.is_file() {
+            fs::read(&path).unwrap()
+        } else {
+            Vec::new()
+        };
+        if metadata.is_dir() {
+            todo.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        }
+        let changed = (
+            metadata.mtime_nsec(),
+            metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec(),
+        );
+        found.push((path, changed.0, changed.1, metadata.nlink(), content));
+    }
+    found.sort();
+    found
 }

@@ -87,6 +87,34 @@ impl TreeFs {
         Ok(())
     }
 
+    /// Does something to a directory's entries without a trace in its times.
+    pub(crate) fn keep_times<R>(&mut self, dir: NodeId, f: impl FnOnce(&mut TreeFs) -> R) -> R {
+        let before = self.attr(dir);
+        let result = f(self);
+        if let Ok(attr) = before {
+            self.set_times(dir, &attr).ok();
+        }
+        result
+    }
+
+    /// Makes a node; with `is_free` even if the quota does not allow it.
+    pub(crate) fn create_unless_full(
+        &mut self,
+        dir: NodeId,
+        name: &[u8],
+        new: NewNode<'_>,
+        is_free: bool,
+    ) -> Sys<NodeId> {
+        if self.tree.dir(dir.0)?.find(name).is_some() {
+            return Err(Errno::Exist);
+        }
+        if !is_free {
+            self.charge(new.target.len() as u64)?;
+        }
+        let now = self.clock.now();
+        self.tree.create(dir.0, name, &new, now).map(NodeId)
+    }
+
     /// Replaces a file's content by shared bytes.
     pub(crate) fn set_content(
         &mut self,
@@ -336,12 +364,7 @@ impl FileSystem for TreeFs {
     }
 
     fn create(&mut self, dir: NodeId, name: &[u8], new: NewNode<'_>) -> Sys<NodeId> {
-        if self.tree.dir(dir.0)?.find(name).is_some() {
-            return Err(Errno::Exist);
-        }
-        self.charge(new.target.len() as u64)?;
-        let now = self.clock.now();
-        self.tree.create(dir.0, name, &new, now).map(NodeId)
+        self.create_unless_full(dir, name, new, false)
     }
 
     fn link(&mut self, node: NodeId, dir: NodeId, name: &[u8]) -> Sys<()> {
