@@ -307,12 +307,10 @@ impl Kernel {
         if needed == before {
             return Ok(room);
         }
-        if self.charge(before, needed) {
+        if self.charge(pipe.charged, needed) {
             let pipe = &mut self.pipes[key];
+            pipe.charged = needed;
             pipe.allocate(needed);
-            let got = pipe.allocated();
-            // The allocator may have given more than was asked for.
-            self.charge(needed, got);
             return Ok(room);
         }
         let there = before - length;

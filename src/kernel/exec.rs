@@ -111,6 +111,9 @@ pub struct ExecOutcome {
     pub keep: Option<Vec<u8>>,
 }
 
+/// Input and output of a terminal.
+pub(super) type Terminal = (Key<Stream>, Key<Stream>);
+
 /// An exec as the kernel keeps it.
 pub(super) struct Exec {
     pub(super) init: Pid,
@@ -123,8 +126,8 @@ pub(super) struct Exec {
     pub(super) end: Option<ExecEnd>,
     pub(super) metering: Metering,
     pub(super) keep: Option<Vec<u8>>,
-    /// Input and output of the terminal, if it has one; held for `/dev/tty`.
-    pub(super) terminal: Option<(Key<Stream>, Key<Stream>)>,
+    /// The terminal, if it has one; held for `/dev/tty`.
+    pub(super) terminal: Option<Terminal>,
     started: i64,
     waiter: Option<Waker>,
 }
@@ -205,7 +208,7 @@ impl Kernel {
         stdin: Box<dyn Source>,
         stdout: Box<dyn Sink>,
         stderr: Option<Box<dyn Sink>>,
-    ) -> (FdTable, Option<(Key<Stream>, Key<Stream>)>) {
+    ) -> (FdTable, Option<Terminal>) {
         let input = self.streams.insert(Stream::new(End::Source(stdin)));
         let output = self.streams.insert(Stream::new(End::Sink(stdout)));
         let terminal = self.streams[input].is_terminal().then_some((input, output));

@@ -153,7 +153,7 @@ impl Kernel {
         }
         if pipe.readers == 0 && pipe.writers == 0 {
             let pipe = self.pipes.remove(key);
-            self.charge(pipe.allocated(), 0);
+            self.charge(pipe.charged, 0);
             if let Some(loc) = pipe.fifo {
                 self.fifos.remove(&loc);
             }

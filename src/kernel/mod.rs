@@ -38,6 +38,7 @@ mod proc_link;
 mod proc_text;
 mod process;
 mod program;
+mod replace;
 mod signal;
 mod slab;
 mod spawn;
@@ -55,8 +56,9 @@ pub use device::{Entropy, install_devices};
 pub use exec::{ExecEnd, ExecId, ExecOutcome, ExecStart, Metering, ProcessRecord};
 pub use launch::{LaunchRequest, Launcher, Program};
 pub use process::{ExitStatus, Pid};
+pub use replace::Execed;
 pub use signal::{Disposition, Signal};
-pub use spawn::{Execed, FileAction, SpawnRequest};
+pub use spawn::{FileAction, SpawnRequest};
 pub use stream::{Empty, Sink, Source};
 
 use crate::base::{Limits, Sys};
@@ -194,7 +196,7 @@ impl Kernel {
         if difference != 0 && !self.launcher.charge_memory(difference) {
             return false;
         }
-        self.charged_bytes = self.charged_bytes + after - before;
+        self.charged_bytes = (self.charged_bytes + after).saturating_sub(before);
         true
     }
 }

@@ -15,8 +15,8 @@ pub(super) const CAPACITY_STREAMING: usize = 1 << 20;
 pub(super) const ATOMIC: usize = 4096;
 /// The smallest buffer: most pipes carry a line or two.
 const ALLOCATION_MIN: usize = 512;
-/// How often a writer must have found the pipe full before the pipe grows.
-const FULL_BEFORE_GROWING: u32 = 4;
+/// How often a writer must have found the pipe full before the pipe grows; a waiting writer looks at least twice.
+const FULL_BEFORE_GROWING: u32 = 8;
 /// The reads must be this large on average for a pipe to grow; a reader of single bytes gains nothing.
 const READ_SIZE_STREAMING: u64 = 1024;
 
@@ -27,6 +27,8 @@ pub(super) struct Pipe {
     full: u32,
     reads: u64,
     read_bytes: u64,
+    /// Bytes of memory it has been charged for.
+    pub(super) charged: usize,
     /// Open files on each side.
     pub(super) readers: u32,
     pub(super) writers: u32,
@@ -47,6 +49,7 @@ impl Pipe {
             full: 0,
             reads: 0,
             read_bytes: 0,
+            charged: 0,
             readers: 0,
             writers: 0,
             readers_ever: 0,

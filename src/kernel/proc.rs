@@ -12,7 +12,7 @@ use super::process::{Pid, Process, Processes};
 use super::slab::Slab;
 use super::stream::Stream;
 use crate::base::{Errno, Sys};
-use crate::vfs::{Attr, Cred, DirEntry, FileSystem, Kind, Loc, MountId, NodeId, StatFs, Vfs};
+use crate::vfs::{Attr, Cred, DirEntry, FileSystem, Kind, Loc, MountId, NodeId, StatFs};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a node of `/proc` is. The number is the lowest byte of its id.

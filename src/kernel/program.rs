@@ -44,50 +44,37 @@ struct Shebang<'a> {
     argument: Option<&'a [u8]>,
 }
 
-/// Takes a `#!` line apart as Linux does: one argument at most, cut off after 255 bytes. `None`: not executable.
+/// Takes a `#!` line apart as Linux does: one argument at most, the line cut off after 255 bytes. `None`: not executable.
 ///
-/// `head` is the file's start, at most [`HEAD`] bytes.
-fn parse_shebang(head: &[u8]) -> Option<Shebang<'_>> {
+/// `head` is the file's start, filled up with NUL bytes. In a line without an end these count: a blank before them
+/// is followed by an empty argument.
+fn parse_shebang(head: &[u8; HEAD]) -> Option<Shebang<'_>> {
     let blank = |b: &u8| *b == b' ' || *b == b'\t';
+    let ends = |b: &u8| blank(b) || *b == 0;
+    let after_blanks = |text: &[u8]| text.iter().position(|b| !blank(b));
     let line = head.strip_prefix(b"#!")?;
     let line = match line.iter().position(|&b| b == b'\n') {
         Some(end) => &line[..end],
         None => {
-            // The kernel sees its buffer zero-padded, and never its last byte.
-            let line = &line[..line.len().min(HEAD - 1 - 2)];
-            let name = &line[line.iter().position(|b| !blank(b))?..];
-            let cut_off = head.len() >= HEAD && !name.iter().any(|b| blank(b) || *b == 0);
-            if cut_off {
-                return None;
-            }
-            line
+            let name = &line[after_blanks(line)?..];
+            // A name that goes on where the buffer ends is not the whole name.
+            name.iter().position(ends)?;
+            &line[..line.len() - 1]
         }
     };
     let line = &line[..line.iter().rposition(|b| !blank(b))? + 1];
-    let name = &line[line.iter().position(|b| !blank(b))?..];
-    let end = name.iter().position(|b| blank(b) || *b == 0);
-    let interpreter = &name[..end.unwrap_or(name.len())];
-    let argument = match end {
-        Some(at) if name[at] != 0 => {
-            let rest = &name[at..];
-            rest.iter().position(|b| !blank(b)).map(|start| {
-                let argument = &rest[start..];
-                &argument[..argument
-                    .iter()
-                    .position(|&b| b == 0)
-                    .unwrap_or(argument.len())]
-            })
-        }
-        _ => None,
+    let name = &line[after_blanks(line)?..];
+    let end = name.iter().position(ends).unwrap_or(name.len());
+    let (interpreter, rest) = name.split_at(end);
+    let argument = match rest.first() {
+        None | Some(0) => None,
+        Some(_) => after_blanks(rest)
+            .map(|start| rest[start..].split(|&b| b == 0).next().unwrap_or_default()),
     };
-    if interpreter.is_empty() {
-        None
-    } else {
-        Some(Shebang {
-            interpreter,
-            argument,
-        })
-    }
+    Some(Shebang {
+        interpreter,
+        argument,
+    })
 }
 
 impl Kernel {
@@ -126,8 +113,7 @@ impl Kernel {
             let program = match self.vfs.blob(loc) {
                 Some(blob) => Some(Program::Blob(blob)),
                 None => {
-                    let count = self.vfs.read_at(loc, 0, &mut head)?;
-                    let head = &head[..count];
+                    self.vfs.read_at(loc, 0, &mut head)?;
                     if !head.starts_with(b"#!") {
                         // A component is no module and cannot be run.
                         Some(if head.starts_with(MODULE_HEAD) {
@@ -136,13 +122,17 @@ impl Kernel {
                             return Err(Errno::NoExec);
                         })
                     } else {
-                        let shebang = parse_shebang(head).ok_or(Errno::NoExec)?;
+                        let shebang = parse_shebang(&head).ok_or(Errno::NoExec)?;
                         argv = Some(script_argv(
                             &shebang,
                             &path,
                             argv.as_deref().unwrap_or(search.argv),
                         ));
                         path = shebang.interpreter.to_vec();
+                        if path.is_empty() {
+                            // As on Linux, where no name is the working directory here.
+                            return Err(Errno::Acces);
+                        }
                         None
                     }
                 }
@@ -195,13 +185,16 @@ fn script_argv(shebang: &Shebang<'_>, script: &[u8], argv: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn check(head: &[u8], expect: Option<(&str, Option<&str>)>) {
-        let got = parse_shebang(head);
+    /// Checked against Linux.
+    fn check(start: &[u8], expect: Option<(&str, Option<&str>)>) {
+        let mut head = [0; HEAD];
+        head[..start.len()].copy_from_slice(start);
+        let got = parse_shebang(&head);
         let expect = expect.map(|(i, a)| Shebang {
             interpreter: i.as_bytes(),
             argument: a.map(str::as_bytes),
         });
-        assert_eq!(got, expect, "{}", String::from_utf8_lossy(head));
+        assert_eq!(got, expect, "{}", String::from_utf8_lossy(start));
     }
 
     #[test]
@@ -214,12 +207,15 @@ mod tests {
         );
         check(b"#!/bin/sh", Some(("/bin/sh", None)));
         check(b"#!/bin/sh -e", Some(("/bin/sh", Some("-e"))));
+        check(b"#!/bin/sh -e ", Some(("/bin/sh", Some("-e "))));
+        check(b"#!/bin/sh ", Some(("/bin/sh", Some(""))));
         check(b"#!/bin/sh\r\n", Some(("/bin/sh\r", None)));
         check(b"#!\n", None);
         check(b"#!  \n/bin/sh\n", None);
-        check(b"#!", None);
-        check(b"#!   ", None);
+        check(b"#!", Some(("", None)));
+        check(b"#!   ", Some(("", None)));
         check(b"#!/bin/sh\0 -e\n", Some(("/bin/sh", None)));
+        check(b"#!/bin/sh -e\0 -x\n", Some(("/bin/sh", Some("-e"))));
     }
 
     #[test]
@@ -230,9 +226,10 @@ mod tests {
         let mut head = b"#!/".to_vec();
         head.resize(HEAD, b'x');
         check(&head, None);
+        let longest = format!("/{}", "x".repeat(252));
         head[HEAD - 1] = b'\n';
-        check(&head, Some((&format!("/{}", "x".repeat(252)), None)));
+        check(&head, Some((&longest, None)));
         head.pop();
-        check(&head, Some((&format!("/{}", "x".repeat(252)), None)));
+        check(&head, Some((&longest, None)));
     }
 }

@@ -1,4 +1,4 @@
-//! Making processes: spawn, exec, vfork.
+//! Making processes: spawn, and what every new process goes through.
 
 use super::exec::ExecId;
 use super::fd::{Descriptor, FdTable};
@@ -7,7 +7,7 @@ use super::launch::LaunchRequest;
 use super::process::{NewProcess, Pid, State};
 use super::program::{Found, Search};
 use super::slab::Slab;
-use super::{Fd, Kernel, Usage};
+use super::{Fd, Kernel};
 use crate::base::{Errno, Exceeded, Limit, Sys};
 use std::sync::Arc;
 
@@ -50,18 +50,6 @@ pub struct SpawnRequest<'a> {
     pub sigignore: u64,
 }
 
-/// What `exec` did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Execed {
-    /// The caller's program is replaced: it must end without `exited`, with [`Kernel::add_usage`]. A new launch for its pid is under way.
-    Replaced,
-    /// The caller was a `vfork` child: it has been launched, and the caller is `parent` again.
-    Child {
-        /// Whom the borrowed memory belongs to.
-        parent: Pid,
-    },
-}
-
 /// The strings of a list, each followed by a NUL byte.
 pub(super) fn strings(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split_inclusive(|&b| b == 0)
@@ -82,7 +70,7 @@ pub(super) fn check_arguments(limit: u32, argv: &[u8], env: &[u8]) -> Sys<()> {
 }
 
 /// A copy of a descriptor table; what its open files are held by counts.
-fn inherit(fds: &FdTable, files: &mut Slab<OpenFile>) -> FdTable {
+pub(super) fn inherit(fds: &FdTable, files: &mut Slab<OpenFile>) -> FdTable {
     for (_, descriptor) in fds.iter() {
         files[descriptor.file].holders += 1;
     }
@@ -91,7 +79,7 @@ fn inherit(fds: &FdTable, files: &mut Slab<OpenFile>) -> FdTable {
 
 impl Kernel {
     /// Whether a process may have one more child, or the limit is tripped.
-    fn admit(&mut self, pid: Pid) -> Sys<ExecId> {
+    pub(super) fn admit(&mut self, pid: Pid) -> Sys<ExecId> {
         let process = self.procs.get(pid)?;
         let id = process.exec;
         let exec = self.execs.get(&id).ok_or(Errno::Again)?;
@@ -119,7 +107,7 @@ impl Kernel {
         Ok(id)
     }
 
-    fn argument_limit(&self, exec: ExecId) -> u32 {
+    pub(super) fn argument_limit(&self, exec: ExecId) -> u32 {
         self.execs
             .get(&exec)
             .map_or(self.limits.argument_bytes, |exec| {
@@ -218,7 +206,7 @@ impl Kernel {
     }
 
     /// Adds a process to the tables: pins, memory, its parent's children, its exec's counts.
-    fn add_process(&mut self, new: NewProcess) -> Sys<Pid> {
+    pub(super) fn add_process(&mut self, new: NewProcess) -> Sys<Pid> {
         let (cwd, program, parent, exec) = (new.cwd, new.program, new.parent, new.exec);
         let bytes = new.argv.len() + new.env.len() + new.blob.as_ref().map_or(0, |blob| blob.len());
         let pinned = self
@@ -295,134 +283,5 @@ impl Kernel {
             self.release(closed.file);
         }
         Ok(())
-    }
-
-    fn close_on_exec(&mut self, pid: Pid) {
-        let Ok(process) = self.procs.get_mut(pid) else {
-            return;
-        };
-        for closed in process.fds.remove_cloexec() {
-            self.release(closed.file);
-        }
-    }
-
-    /// Replaces the caller's program; inside `vfork`, starts the child.
-    pub fn exec(
-        &mut self,
-        pid: Pid,
-        program: &[u8],
-        search_path: bool,
-        argv: &[u8],
-        env: &[u8],
-    ) -> Sys<Execed> {
-        let process = self.procs.get(pid)?;
-        let lender = if let State::Borrowing(lender) = process.state {
-            Some(lender)
-        } else {
-            None
-        };
-        if process.killed.is_some() {
-            // A vfork child that was killed ends here, as if just after its exec; the lender lives on.
-            let parent = lender.ok_or(Errno::Intr)?;
-            self.end_borrowing(pid, super::ExitStatus::Signal(super::Signal::KILL));
-            return Ok(Execed::Child { parent });
-        }
-        let process = self.procs.get(pid)?;
-        let (cred, cwd, exec) = (process.cred, process.cwd, process.exec);
-        check_arguments(self.argument_limit(exec), argv, env)?;
-        let found = self.find_program(Search {
-            pid,
-            cred,
-            cwd,
-            program,
-            search_path,
-            argv,
-            env,
-        })?;
-        let env: Arc<[u8]> = Arc::from(env);
-        let bytes = found.argv.len() + env.len();
-        let before = self.procs.get(pid)?.charged;
-        if !self.charge(before, bytes) {
-            self.trip_memory(pid, bytes);
-            return Err(Errno::NoMem);
-        }
-        let request = LaunchRequest {
-            pid,
-            exec,
-            program: found.program,
-            argv: Arc::clone(&found.argv),
-            env: Arc::clone(&env),
-        };
-        let pinned = self.vfs.pin(found.loc);
-        if let Err(errno) = pinned.and_then(|()| {
-            self.launcher
-                .launch(request)
-                .inspect_err(|_| self.vfs.unpin(found.loc))
-        }) {
-            self.charge(bytes, before);
-            return Err(errno);
-        }
-        self.close_on_exec(pid);
-        let process = self.procs.get_mut(pid)?;
-        process.charged = bytes;
-        process.signals = process.signals.for_program();
-        process.argv = found.argv;
-        process.env = env;
-        process.program_path = found.path;
-        process.blob = None;
-        process.state = State::Running;
-        process.task = None;
-        let old = std::mem::replace(&mut process.program, found.loc);
-        self.vfs.unpin(old);
-        match lender {
-            None => Ok(Execed::Replaced),
-            Some(parent) => {
-                if let Ok(process) = self.procs.get_mut(parent) {
-                    process.borrower = None;
-                }
-                Ok(Execed::Child { parent })
-            }
-        }
-    }
-
-    /// A child that borrows the caller's memory: the caller acts as the child until `exec` or `vfork_exit`.
-    pub fn vfork(&mut self, pid: Pid) -> Sys<Pid> {
-        let exec = self.admit(pid)?;
-        let parent = self.procs.get(pid)?;
-        let new = NewProcess {
-            parent: pid,
-            group: Some(parent.group),
-            session: Some(parent.session),
-            exec,
-            state: State::Borrowing(pid),
-            cred: parent.cred,
-            umask: parent.umask,
-            cwd: parent.cwd,
-            fds: inherit(&parent.fds, &mut self.files),
-            open_files: parent.open_files,
-            signals: parent.signals.for_child(),
-            argv: Arc::clone(&parent.argv),
-            env: Arc::clone(&parent.env),
-            program: parent.program,
-            program_path: Arc::clone(&parent.program_path),
-            blob: None,
-            started: self.now(),
-        };
-        let child = self.add_process(new)?;
-        self.procs.get_mut(pid)?.borrower = Some(child);
-        Ok(child)
-    }
-
-    /// Ends a `vfork` child and tells whose memory it was. `Inval` if it is none.
-    pub fn vfork_exit(&mut self, pid: Pid, status: u8) -> Sys<Pid> {
-        let State::Borrowing(parent) = self.procs.get(pid)?.state else {
-            return Err(Errno::Inval);
-        };
-        self.end_borrowing(pid, super::ExitStatus::Code(status));
-        Ok(parent)
-    }
-
-    fn end_borrowing(&mut self, pid: Pid, status: super::ExitStatus) {
-        self.finish(pid, status, Usage::default());
     }
 }

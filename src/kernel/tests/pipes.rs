@@ -211,7 +211,16 @@ fn poll_sees_readiness_and_wakes() {
         Poll::Ready(Ok(()))
     );
     assert_eq!(events[0].what, What::Read(0));
-    events.clear();
+}
+
+#[test]
+fn poll_sees_the_end_errors_and_the_clock() {
+    let mut b = Sandbox::new();
+    let (_, sh, _) = b.exec();
+    let (r, w) = b.kernel.pipe(sh, false, false).unwrap();
+    let waker = b.waker(sh);
+    let subscribe = |what| Subscription { userdata: 5, what };
+    let mut events = Vec::new();
     b.kernel.close(sh, w).unwrap();
     let one = [
         subscribe(What::Read(r)),

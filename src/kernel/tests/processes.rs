@@ -227,6 +227,18 @@ fn spawn_sets_directory_blob_and_arguments() {
         "an equal environment is shared"
     );
     drop(launches);
+}
+
+#[test]
+fn bad_spawns_are_refused() {
+    let mut b = Sandbox::new();
+    let (_, sh, _) = b.exec();
+    let request = SpawnRequest {
+        program: b"/bin/cat",
+        argv: b"cat\0",
+        env: ENV,
+        ..SpawnRequest::default()
+    };
     assert_eq!(
         b.kernel.spawn(
             sh,

@@ -214,7 +214,7 @@ fn a_pipeline_ends_with_its_reader() {
 /// Random calls of random processes: no panic, and nothing left in the end.
 #[test]
 fn random_calls_leave_nothing() {
-    for seed in 0..60 {
+    for seed in 0..100 {
         let mut b = Sandbox::with_limits(Limits {
             processes: 40,
             open_files: 64,
@@ -252,91 +252,88 @@ fn random_calls_leave_nothing() {
 
 /// One random call.
 fn step(b: &mut Sandbox, pid: Pid, numbers: &mut Numbers) {
+    if numbers.below(2) == 0 {
+        file_step(b, pid, numbers);
+    } else {
+        process_step(b, pid, numbers);
+    }
+}
+
+fn file_step(b: &mut Sandbox, pid: Pid, numbers: &mut Numbers) {
     let fd = numbers.below(12) as Fd - 1;
     let other = numbers.below(12) as Fd;
-    let path = [
-        "f",
-        "g",
-        "fifo",
-        "/dev/stdin",
-        "/dev/fd/3",
-        "/proc/self/status",
-        "d",
-        "/dev/zero",
-        "/dev/fd/5",
-    ];
-    let path = path[numbers.below(path.len())];
-    let how = [
-        reading(),
-        writing(),
-        both(),
-        OpenHow {
-            nonblock: true,
-            ..writing()
-        },
-    ][numbers.below(4)];
+    let path = "f g fifo /dev/stdin /dev/fd/3 /proc/self/status d /dev/zero /dev/fd/5";
+    let path = path.split(' ').nth(numbers.below(9)).unwrap();
+    let nonblock = OpenHow {
+        nonblock: true,
+        ..writing()
+    };
+    let how = [reading(), writing(), both(), nonblock][numbers.below(4)];
+    let lock = [FlockOp::Shared, FlockOp::Exclusive, FlockOp::Unlock][numbers.below(3)];
     let waker = b.waker(pid);
-    let signal = Signal::from_raw(1 + numbers.below(30) as i32);
-    let target = numbers.below(12) as i32;
     let kernel = &mut b.kernel;
-    match numbers.below(32) {
+    match numbers.below(18) {
         0..3 => drop(b.open_how(pid, path, how)),
         3..5 => drop(kernel.close(pid, fd)),
         5..7 => drop(b.read(pid, fd, numbers.below(100_000))),
         7..10 => drop(b.write(pid, fd, &vec![1; numbers.below(100_000)])),
         10 => drop(kernel.dup2(pid, fd, other, numbers.below(2) == 0)),
         11..13 => drop(kernel.pipe(pid, numbers.below(2) == 0, false)),
-        13..15 => {
+        13 => drop(kernel.poll_flock(pid, fd, lock, false, &waker)),
+        14 => {
+            let what = [What::Read(fd), What::Write(fd), What::Clock(i64::MAX)];
+            let subscriptions = what.map(|what| Subscription { userdata: 0, what });
+            let _ = kernel.poll(pid, &subscriptions, &mut Vec::new(), &waker);
+        }
+        15 => drop(kernel.mkfifo(pid, AT_FDCWD, b"fifo", 0o666)),
+        16 => drop(kernel.unlink(pid, AT_FDCWD, path.as_bytes())),
+        _ => drop(kernel.readlink(pid, AT_FDCWD, b"/proc/self/fd/4")),
+    }
+}
+
+fn process_step(b: &mut Sandbox, pid: Pid, numbers: &mut Numbers) {
+    let (one, two) = (numbers.below(12) as Fd, numbers.below(12) as Fd);
+    let signal = Signal::from_raw(1 + numbers.below(30) as i32).unwrap();
+    let caught = Disposition::Catch { restart: true };
+    let to = [Disposition::Default, Disposition::Ignore, caught][numbers.below(3)];
+    let waker = b.waker(pid);
+    let kernel = &mut b.kernel;
+    match numbers.below(16) {
+        0..3 => {
             let actions = [
-                FileAction::Dup2 { fd: other, src: fd },
-                FileAction::Close(fd),
+                FileAction::Dup2 { fd: one, src: two },
+                FileAction::Close(two),
             ];
             let actions = &actions[..numbers.below(3)];
-            drop(b.spawn_with(
+            let blob = Some(&b"blob"[..]);
+            let _ = b.spawn_with(
                 pid,
                 SpawnRequest {
                     actions,
-                    blob: Some(b"blob"),
+                    blob,
                     ..SpawnRequest::default()
                 },
-            ));
+            );
         }
-        15 => drop(kernel.vfork(pid)),
-        16 => drop(kernel.exec(pid, b"cat", true, b"cat\0", ENV)),
-        17 => drop(kernel.vfork_exit(pid, 1)),
-        18..20 if pid.0 > 4 => b.exit(pid, 1),
-        20 => drop(b.wait(pid, WaitTarget::Any)),
-        21 => drop(kernel.poll_flock(
-            pid,
-            fd,
-            [FlockOp::Shared, FlockOp::Exclusive, FlockOp::Unlock][numbers.below(3)],
-            false,
-            &waker,
-        )),
-        22 if numbers.below(4) == 0 => drop(kernel.kill(pid, target, signal)),
-        23 => {
-            let to = [
-                Disposition::Default,
-                Disposition::Ignore,
-                Disposition::Catch { restart: true },
-            ][numbers.below(3)];
-            drop(signal.map(|signal| kernel.sigaction(pid, signal, Some(to))));
-        }
-        24 => drop(kernel.sigmask(pid, Some((MaskHow::Set, numbers.0)))),
-        25 => drop(kernel.take_caught(pid)),
-        26 => drop(kernel.alarm(pid, numbers.below(1000) as i64, numbers.below(2) as i64)),
-        27 => {
+        3 => drop(kernel.vfork(pid)),
+        4 => drop(kernel.exec(pid, b"cat", true, b"cat\0", ENV)),
+        5 => drop(kernel.vfork_exit(pid, 1)),
+        6 if pid.0 > 4 => b.exit(pid, 1),
+        7 => drop(b.wait(pid, WaitTarget::Any)),
+        8 if numbers.below(4) == 0 => drop(kernel.kill(pid, one, Some(signal))),
+        9 => drop(kernel.sigaction(pid, signal, Some(to))),
+        10 => drop(kernel.sigmask(pid, Some((MaskHow::Set, numbers.0)))),
+        11 => drop(kernel.take_caught(pid)),
+        12 => drop(kernel.alarm(pid, numbers.below(1000) as i64, numbers.below(2) as i64)),
+        13 => drop(kernel.poll_pause(pid, 0, &waker)),
+        14 => {
             b.clock.advance(500);
             kernel.fire_timers(None);
         }
-        28 => {
-            let what = [What::Read(fd), What::Write(fd), What::Clock(i64::MAX)];
-            let subscriptions = what.map(|what| Subscription { userdata: 0, what });
-            drop(kernel.poll(pid, &subscriptions, &mut Vec::new(), &waker));
+        15 if numbers.below(20) == 0 => {
+            let room = b.fake.charged.load(Ordering::SeqCst) + numbers.below(300_000) as i64;
+            b.fake.memory_max.store(room, Ordering::SeqCst);
         }
-        29 => drop(kernel.mkfifo(pid, AT_FDCWD, b"fifo", 0o666)),
-        30 => drop(kernel.unlink(pid, AT_FDCWD, path.as_bytes())),
-        31 => drop(kernel.readlink(pid, AT_FDCWD, b"/proc/self/fd/4")),
         _ => {}
     }
 }
