@@ -9,8 +9,8 @@ use crate::base::Errno;
 use crate::kernel::{Empty, ExitStatus, Usage};
 use crate::wasi::{ExecRequest, ExitRequest, Killed};
 
-/// Calls of each import.
-const ROUNDS: u32 = 400;
+/// Calls of each import, by a program with Coquina's C library and by one without.
+const ROUNDS: u32 = 250;
 
 /// Longest that a call of this test may take; one that waits for something that never comes is given up.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -196,40 +196,45 @@ fn clear(lab: &Lab, puppet: Puppet<'_>) {
     }
 }
 
-fn fresh(lab: &Lab) -> Puppet<'_> {
+fn fresh(lab: &Lab, legacy: bool) -> Puppet<'_> {
     lab.start_with(Box::new(Empty));
-    let mut puppet = lab.next_puppet(false, None);
+    let mut puppet = lab.next_puppet(legacy, None);
     prepare(&mut puppet);
     puppet
+}
+
+/// Calls every import with [`ROUNDS`] sets of arguments.
+fn torment(lab: &Lab, legacy: bool, dice: &mut Dice) {
+    let imports = lab
+        .module
+        .imports()
+        .map(|i| format!("{}.{}", i.module(), i.name()));
+    let mut puppet = fresh(lab, legacy);
+    for import in imports {
+        for _ in 0..ROUNDS {
+            let types: Vec<ValType> = puppet.func(&import).ty(&puppet.store).params().collect();
+            let args = arguments(dice, &types);
+            let usable = match puppet.raw_within(&import, &args, PATIENCE) {
+                Some(called) => check(&import, &args, called),
+                None => false,
+            };
+            // A puppet that ended, waits for ever, or lent its memory to a child is replaced.
+            if !usable || puppet.store.data().pid != puppet.pid {
+                clear(lab, puppet);
+                puppet = fresh(lab, legacy);
+            }
+        }
+        prepare(&mut puppet);
+    }
+    clear(lab, puppet);
 }
 
 #[test]
 fn no_call_traps_whatever_it_is_given() {
     let lab = Lab::new();
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let imports: Vec<String> = lab
-        .module
-        .imports()
-        .map(|i| format!("{}.{}", i.module(), i.name()))
-        .collect();
-    let mut puppet = fresh(&lab);
-    for import in &imports {
-        for _ in 0..ROUNDS {
-            let types: Vec<ValType> = puppet.func(import).ty(&puppet.store).params().collect();
-            let args = arguments(&mut dice, &types);
-            let usable = match puppet.raw_within(import, &args, PATIENCE) {
-                Some(called) => check(import, &args, called),
-                None => false,
-            };
-            // A puppet that ended, waits for ever, or lent its memory to a child is replaced.
-            if !usable || puppet.store.data().pid != puppet.pid {
-                clear(&lab, puppet);
-                puppet = fresh(&lab);
-            }
-        }
-        prepare(&mut puppet);
-    }
-    clear(&lab, puppet);
+    torment(&lab, false, &mut dice);
+    torment(&lab, true, &mut dice);
 
     // Afterwards the kernel is as good as new.
     lab.stdout.take();
@@ -267,7 +272,7 @@ fn a_bad_pointer_is_fault() {
 #[test]
 fn huge_lengths_are_refused_before_anything_is_allocated() {
     let lab = Lab::new();
-    let mut puppet = fresh(&lab);
+    let mut puppet = fresh(&lab, false);
     puppet.poke(PATHS as u32, b"/bin/other");
     let errno = |errno: Errno| i32::from(errno.raw());
     assert_eq!(
@@ -294,4 +299,46 @@ fn huge_lengths_are_refused_before_anything_is_allocated() {
     assert_eq!(puppet.cq("spawn", spawn), -errno(Errno::TooBig));
     let actions = super::args![PATHS, 10, 0, 0, 0, 0, 0, -1, 0];
     assert_eq!(puppet.cq("spawn", actions), -errno(Errno::TooBig));
+}
+
+#[test]
+fn the_work_of_calls_is_charged_and_shared() {
+    let lab = Lab::new();
+    let mut puppet = lab.puppet();
+    let before = puppet.store.get_fuel().unwrap();
+    // A hundred million bytes: the guest itself does next to nothing.
+    for _ in 0..512 {
+        assert_eq!(puppet.p1("random_get", super::args![0x1000, 0x3_0000]), 0);
+    }
+    let used = before - puppet.store.get_fuel().unwrap();
+    assert!(used > 90_000_000, "{used}");
+    assert!(
+        puppet
+            .store
+            .data()
+            .pace
+            .take_stepped_aside()
+            .is_some_and(|settled| settled > 90_000_000)
+    );
+    // Small calls add up too, and are there to be booked in the end.
+    let before = puppet.store.data().host_fuel;
+    puppet.cq("getpid", super::args![]);
+    assert!(puppet.store.data().host_fuel > before);
+}
+
+#[test]
+fn a_program_that_has_used_up_its_fuel_by_calls_ends() {
+    let lab = Lab::new();
+    let mut puppet = lab.puppet();
+    puppet.store.set_fuel(10_000_000).unwrap();
+    let outcome = (0..512).find_map(|_| {
+        puppet
+            .raw(
+                "wasi_snapshot_preview1.random_get",
+                super::args![0x1000, 0x3_0000],
+            )
+            .err()
+    });
+    let error = outcome.expect("it ran on");
+    assert_eq!(error.downcast_ref(), Some(&wasmtime::Trap::OutOfFuel));
 }
