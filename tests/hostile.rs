@@ -1,0 +1,368 @@
+//! Bad input: every limit is tripped, every way out tried. Each attack ends in an outcome that names the limit and its value, and
+//! leaves its own sandbox, its neighbour and the host as they were.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{bash, engine, image, output, run, sandbox, sandbox_with};
+use coquina::base::{Limit, Limits};
+use coquina::sandbox::{Exec, Finished, Outcome, Sandbox, SandboxConfig, Stdin};
+
+/// A script that wants more than it may have.
+struct Attack {
+    name: &'static str,
+    script: &'static str,
+    /// Narrows the limits.
+    limits: fn(&mut Limits),
+    /// The limit that ends it and its value.
+    ends: (Limit, u64),
+}
+
+const MIB: u64 = 1 << 20;
+const FUEL: u64 = 3_000_000_000;
+
+fn fuel(l: &mut Limits) {
+    l.fuel = FUEL;
+}
+
+fn half_a_second(l: &mut Limits) {
+    l.wall_time_ms = 500;
+}
+
+fn little_memory(l: &mut Limits) {
+    l.memory_bytes = 128 * MIB;
+}
+
+fn few_processes(l: &mut Limits) {
+    l.processes = 32;
+}
+
+const ATTACKS: &[Attack] = &[
+    Attack { name: "endless loop", script: "while :; do :; done", limits: fuel, ends: (Limit::Fuel, FUEL) },
+    Attack {
+        name: "endless loop of a tool",
+        script: "awk 'BEGIN { while (1) x++ }'",
+        limits: fuel,
+        ends: (Limit::Fuel, FUEL),
+    },
+    Attack {
+        name: "endless loop ignoring signals",
+        script: "trap '' TERM INT HUP; while :; do :; done",
+        limits: fuel,
+        ends: (Limit::Fuel, FUEL),
+    },
+    Attack { name: "endless pipeline", script: "yes | cat > /dev/null", limits: fuel, ends: (Limit::Fuel, FUEL) },
+    Attack { name: "endless children", script: "while :; do /bin/true; done", limits: fuel, ends: (Limit::Fuel, FUEL) },
+    Attack { name: "endless zeroes", script: "cat /dev/zero > /dev/null", limits: fuel, ends: (Limit::Fuel, FUEL) },
+    Attack {
+        name: "regular expression blow-up",
+        script: "printf 'a%.0s' {1..40} | sed -E 's/(a*)*(a*)*(a*)*(a*)*b/x/'; while :; do :; done",
+        limits: fuel,
+        ends: (Limit::Fuel, FUEL),
+    },
+    Attack { name: "endless sleep", script: "sleep 1000", limits: half_a_second, ends: (Limit::WallTime, 500) },
+    Attack {
+        name: "endless sleep ignoring signals",
+        script: "trap '' TERM INT HUP; while :; do sleep 1000; done",
+        limits: half_a_second,
+        ends: (Limit::WallTime, 500),
+    },
+    Attack { name: "endless wait", script: "sleep 1000 & wait", limits: half_a_second, ends: (Limit::WallTime, 500) },
+    Attack {
+        name: "endless read of a fifo",
+        script: "mkfifo p; cat p",
+        limits: half_a_second,
+        ends: (Limit::WallTime, 500),
+    },
+    Attack {
+        name: "pipe flood that nobody reads",
+        script: "yes | sleep 1000",
+        limits: half_a_second,
+        ends: (Limit::WallTime, 500),
+    },
+    Attack {
+        name: "memory bomb in the shell",
+        script: "x=xxxxxxxx; while :; do x=$x$x; done",
+        limits: little_memory,
+        ends: (Limit::Memory, 128 * MIB),
+    },
+    Attack {
+        name: "memory bomb in a tool",
+        script: "awk 'BEGIN { s = \"xxxxxxxx\"; while (1) s = s s }'",
+        limits: little_memory,
+        ends: (Limit::Memory, 128 * MIB),
+    },
+    Attack {
+        name: "memory bomb of many processes",
+        script: "for i in {1..100}; do (x=$(head -c 4000000 /dev/zero | tr '\\0' x); sleep 1000) & done; wait",
+        limits: little_memory,
+        ends: (Limit::Memory, 128 * MIB),
+    },
+    Attack {
+        name: "fork bomb",
+        script: "f() { f | f & }; f; sleep 1000",
+        limits: few_processes,
+        ends: (Limit::Processes, 32),
+    },
+    Attack {
+        name: "fork bomb of sleepers",
+        script: "while :; do sleep 1000 & done",
+        limits: few_processes,
+        ends: (Limit::Processes, 32),
+    },
+    Attack {
+        name: "pipeline of a thousand stages",
+        script: "eval \"yes $(printf '| cat %.0s' {1..1000})\"",
+        limits: few_processes,
+        ends: (Limit::Processes, 32),
+    },
+    Attack {
+        name: "descriptor flood",
+        script: "while :; do exec {fd}> /dev/null; done",
+        limits: |_| {},
+        ends: (Limit::OpenFiles, 1024),
+    },
+    Attack {
+        name: "pipe flood of descriptors",
+        script: "mkfifo p; while :; do exec {fd}<> p; done",
+        limits: |_| {},
+        ends: (Limit::OpenFiles, 1024),
+    },
+    Attack {
+        name: "deep recursion of a function",
+        script: "f() { f; }; f",
+        limits: |_| {},
+        ends: (Limit::ShellRecursion, 1000),
+    },
+    Attack {
+        name: "deep recursion of eval",
+        script: "x='eval \"$x\"'; eval \"$x\"",
+        limits: |_| {},
+        ends: (Limit::ShellRecursion, 1000),
+    },
+    Attack {
+        name: "deep recursion of source",
+        script: "echo '. ./s' > s; . ./s",
+        limits: |_| {},
+        ends: (Limit::ShellRecursion, 1000),
+    },
+];
+
+#[test]
+fn every_limit_ends_what_trips_it() {
+    let neighbour = sandbox();
+    output(&neighbour, "echo kept > file");
+    let mut wrong = Vec::new();
+    for attack in ATTACKS {
+        let mut limits = Limits { wall_time_ms: 60_000, ..Limits::default() };
+        (attack.limits)(&mut limits);
+        let attacked = sandbox_with(SandboxConfig { limits, mounts: Vec::new() });
+        output(&attacked, "echo before > file");
+        let script = format!("echo started; {}", attack.script);
+        let started = Instant::now();
+        let done = bash(&attacked, &script);
+        match &done.outcome {
+            Outcome::Limit(e) if (e.limit, e.value) == attack.ends && e.used >= e.value => {}
+            other => wrong.push(format!("{}: {other:?}, want {:?}", attack.name, attack.ends)),
+        }
+        // What was written before it stays readable, and both sandboxes go on.
+        assert!(done.stdout.bytes.starts_with(b"started\n"), "{}: its output is lost", attack.name);
+        assert_eq!(output(&attacked, "cat file; echo again"), "before\nagain\n", "{}", attack.name);
+        assert_eq!(output(&neighbour, "cat file"), "kept\n", "{}", attack.name);
+        println!("{:<34} {:>8.3} s  {:?}", attack.name, started.elapsed().as_secs_f64(), done.outcome);
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn errors_of_the_guest_are_statuses() {
+    let sandbox = sandbox();
+    let table = [
+        ("nosuchcommand", 127, "bash: line 1: nosuchcommand: command not found\n"),
+        ("touch f; ./f", 126, "bash: line 1: ./f: Permission denied\n"),
+        ("mkdir d; ./d", 126, "bash: line 1: ./d: Is a directory\n"),
+        ("if", 2, "bash: -c: line 2: syntax error: unexpected end of file\n"),
+        ("exit 7", 7, ""),
+    ];
+    for (script, status, stderr) in table {
+        let done = bash(&sandbox, script);
+        assert_eq!(done.outcome, Outcome::Exit { exit_code: status }, "{script}");
+        assert_eq!(String::from_utf8_lossy(&done.stderr.bytes), stderr, "{script}");
+    }
+    let killed = bash(&sandbox, "kill -TERM $$");
+    assert_eq!(killed.outcome, Outcome::Signal { signal: "TERM".into(), number: 15 });
+}
+
+#[test]
+fn an_output_flood_keeps_head_and_tail() {
+    let sandbox = sandbox();
+    let done = bash(&sandbox, "seq 3000000; seq 3000000 >&2");
+    assert_eq!(done.outcome, Outcome::Exit { exit_code: 0 });
+    let whole: u64 = 22_888_896;
+    for stream in [&done.stdout, &done.stderr] {
+        assert_eq!(stream.bytes.len() as u64, 8 * MIB);
+        assert_eq!(stream.truncated_bytes, whole - 8 * MIB);
+        assert!(stream.bytes.starts_with(b"1\n2\n3\n") && stream.bytes.ends_with(b"2999999\n3000000\n"));
+    }
+}
+
+#[test]
+fn a_huge_line_passes_through() {
+    let sandbox = sandbox();
+    let line = "head -c 50000000 /dev/zero | tr '\\0' x";
+    assert_eq!(output(&sandbox, &format!("{line} | wc -c")), "50000000\n");
+    assert_eq!(output(&sandbox, &format!("{line} | awk '{{ print length($0) }}'")), "50000000\n");
+    assert_eq!(output(&sandbox, &format!("{line} | grep -c x; {line} | sed 's/^x/y/' | cut -c1-3")), "1\nyxx\n");
+    assert_eq!(output(&sandbox, "read -r x < <(head -c 5000000 /dev/zero | tr '\\0' x); echo ${#x}"), "5000000\n");
+}
+
+#[test]
+fn a_gibibyte_streams_in_constant_memory() {
+    let done = bash(&sandbox(), "cat /dev/zero | head -c 1G | wc -c");
+    assert_eq!(done.stdout.bytes, b"1073741824\n");
+    assert!(done.metering.memory_peak_bytes < 64 * MIB, "{} bytes", done.metering.memory_peak_bytes);
+}
+
+#[test]
+fn quotas_are_errors_to_the_guest() {
+    let limits = Limits { tree_bytes: 8 * MIB, tree_files: 100, ..Limits::default() };
+    let sandbox = sandbox_with(SandboxConfig { limits, mounts: Vec::new() });
+    let full = bash(&sandbox, "head -c 20M /dev/zero > f; echo $?; rm f; head -c 1M /dev/zero > g && wc -c < g");
+    assert_eq!(String::from_utf8_lossy(&full.stdout.bytes), "1\n1048576\n");
+    assert!(String::from_utf8_lossy(&full.stderr.bytes).contains("No space left on device"), "{full:?}");
+    let files = bash(
+        &sandbox,
+        "for ((i = 0; i < 200; i++)); do : > x$i || break; done 2> err; cut -d: -f4 err; rm -f x*; echo ok > y; cat y",
+    );
+    assert_eq!(String::from_utf8_lossy(&files.stdout.bytes), " No space left on device\nok\n");
+    let long = bash(&sandbox, "touch $(printf 'n%.0s' {1..256}); echo $?; : > $(printf 'd/%.0s' {1..2500})f; echo $?");
+    assert_eq!(String::from_utf8_lossy(&long.stdout.bytes), "1\n1\n");
+    let arguments = bash(&sandbox, "x=$(head -c 3000000 /dev/zero | tr '\\0' x); /bin/true $x; echo $?");
+    assert_eq!(String::from_utf8_lossy(&arguments.stdout.bytes), "126\n");
+}
+
+#[test]
+fn cancelling_ends_what_sleeps_and_what_spins() {
+    for script in ["sleep 1000", "while :; do :; done", "yes | sleep 1000", "cat", "trap '' TERM; sleep 1000 & wait"] {
+        let sandbox = sandbox();
+        let mut exec = Exec::bash(script);
+        exec.stdin = Stdin::Stream { terminal: false };
+        let started = Instant::now();
+        let done = common::block_on(async {
+            let (_streams, running) = sandbox.start(exec).await.expect("it starts");
+            let cancel = running.canceller();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            cancel();
+            running.finish().await.expect("the host runs it")
+        });
+        assert_eq!(done.outcome, Outcome::Cancelled, "{script}");
+        assert!(started.elapsed() < Duration::from_secs(10), "{script}");
+        assert_eq!(output(&sandbox, "echo on"), "on\n");
+    }
+}
+
+#[test]
+fn dropping_a_sandbox_ends_its_execs() {
+    let before = bash(&sandbox(), "echo $((1 + 1))");
+    for _ in 0..50 {
+        let sandbox = sandbox();
+        common::block_on(async {
+            drop(sandbox.start(Exec::bash("while :; do :; done & sleep 1000 & wait")).await.expect("it starts"));
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        });
+    }
+    assert_eq!(bash(&sandbox(), "echo $((1 + 1))").stdout, before.stdout);
+}
+
+/// Puts a file into the sandbox and makes it executable.
+fn upload(sandbox: &Sandbox, name: &str, content: &[u8]) {
+    let mut exec = Exec::bash(format!("cat > {name} && chmod +x {name}"));
+    exec.stdin = Stdin::Bytes(content.to_vec().into());
+    assert_eq!(run(sandbox, exec).outcome, Outcome::Exit { exit_code: 0 });
+}
+
+fn text(done: &Finished) -> String {
+    format!("{}{}", String::from_utf8_lossy(&done.stdout.bytes), String::from_utf8_lossy(&done.stderr.bytes))
+}
+
+#[test]
+fn an_uploaded_program_runs() {
+    let sandbox = sandbox();
+    let hello = wat::parse_str(
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1)
+            (data (i32.const 16) "from wasm\n")
+            (func (export "_start")
+                (i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 10))
+                (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+                (call $exit (i32.const 5))))"#,
+    )
+    .expect("it is WebAssembly");
+    upload(&sandbox, "hello", &hello);
+    assert_eq!(
+        text(&bash(&sandbox, "./hello; echo $?; ./hello | tr a-z A-Z; mkdir bin; mv hello bin; PATH=bin:$PATH; hello")),
+        "from wasm\n5\nFROM WASM\nfrom wasm\n"
+    );
+}
+
+#[test]
+fn programs_that_are_none_are_refused() {
+    let sandbox = sandbox();
+    let foreign = r#"(module (import "env" "launch" (func)) (memory (export "memory") 1) (func (export "_start")))"#;
+    let table: [(&str, Vec<u8>); 6] = [
+        ("truncated", b"\0asm\x01\0\0".to_vec()),
+        ("garbage", [b"\0asm\x01\0\0\0".as_slice(), &[0xff; 64]].concat()),
+        ("component", b"\0asm\x0d\0\x01\0".to_vec()),
+        ("foreign", wat::parse_str(foreign).expect("it is WebAssembly")),
+        ("nostart", wat::parse_str("(module (memory (export \"memory\") 1))").expect("it is WebAssembly")),
+        ("nomemory", wat::parse_str("(module (func (export \"_start\")))").expect("it is WebAssembly")),
+    ];
+    for (name, content) in table {
+        upload(&sandbox, name, &content);
+        let done = bash(&sandbox, &format!("./{name}; echo $?"));
+        let said = text(&done);
+        assert!(said.starts_with("126\n"), "{name}: {said}");
+        assert!(said.contains("cannot execute binary file"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn a_program_that_traps_is_a_killed_process() {
+    let sandbox = sandbox();
+    let table = [
+        ("unreachable", "(unreachable)"),
+        ("divide", "(drop (i32.div_u (i32.const 1) (i32.const 0)))"),
+        ("wild", "(i32.store (i32.const -4) (i32.const 1))"),
+        ("deep", "(call $start)"),
+    ];
+    for (name, body) in table {
+        let module = format!("(module (memory (export \"memory\") 1) (func $start (export \"_start\") {body}))");
+        upload(&sandbox, name, &wat::parse_str(module).expect("it is WebAssembly"));
+        let done = bash(&sandbox, &format!("./{name} 2> /dev/null; s=$?; [ $s -gt 128 ] && echo killed; echo on"));
+        assert!(text(&done).contains("killed\non\n"), "{name}: {}", text(&done));
+    }
+}
+
+#[test]
+fn a_thousand_execs_at_a_time_finish() {
+    let mut done = 0;
+    common::block_on(async {
+        let mut execs = tokio::task::JoinSet::new();
+        for i in 0..1000 {
+            let sandbox = Sandbox::new(image(), SandboxConfig::default()).expect("the sandbox can be made");
+            execs.spawn(async move { (i, sandbox.exec(Exec::bash(format!("echo {i} | cat; exit 3"))).await) });
+        }
+        while let Some(result) = execs.join_next().await {
+            let (i, finished) = result.expect("no panic");
+            let finished = finished.expect("the host runs it");
+            assert_eq!(finished.outcome, Outcome::Exit { exit_code: 3 });
+            assert_eq!(finished.stdout.bytes, format!("{i}\n").into_bytes());
+            done += 1;
+        }
+    });
+    assert_eq!(done, 1000);
+    let _ = engine();
+}

@@ -1,0 +1,124 @@
+//! A truncated, altered or missing image is refused with a message that names the file; it never runs as something else.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{block_on, engine, image_dir};
+use coquina::sandbox::{Exec, Image, ImageError, Outcome, Sandbox, SandboxConfig};
+
+/// A folder that links to every file of the image but one.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn new(name: &str) -> Copy {
+        let dir = std::env::temp_dir().join(format!("coquina-image-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).expect("a scratch directory");
+        for entry in std::fs::read_dir(image_dir()).expect("`make image` has built it") {
+            let entry = entry.expect("it can be listed");
+            std::os::unix::fs::symlink(entry.path(), dir.join(entry.file_name())).expect("a link");
+        }
+        Copy(dir)
+    }
+
+    /// Replaces a file by what `change` makes of it.
+    fn change(&self, file: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let path = self.0.join(file);
+        let mut content = std::fs::read(&path).expect("it can be read");
+        change(&mut content);
+        std::fs::remove_file(&path).expect("the link goes");
+        std::fs::write(&path, content).expect("it can be written");
+    }
+
+    fn open(&self) -> Result<Image, ImageError> {
+        Image::open(engine(), &self.0)
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn flip_middle(content: &mut Vec<u8>) {
+    let middle = content.len() / 2;
+    content[middle] ^= 0x40;
+}
+
+fn files(ending: &str) -> Vec<String> {
+    let names = std::fs::read_dir(image_dir()).expect("`make image` has built it");
+    let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter(|name| name.ends_with(ending)).collect()
+}
+
+/// The image is refused when opened, or else when its programs are checked or run, and the message says what is wrong.
+fn refused(copy: &Copy, what: &str) {
+    let image = match copy.open() {
+        Err(error) => return says(&error.to_string(), copy, what),
+        Ok(image) => image,
+    };
+    says(&image.verify().expect_err(what).to_string(), copy, what);
+}
+
+fn says(message: &str, copy: &Copy, what: &str) {
+    assert!(message.contains(&*copy.0.to_string_lossy()), "{what}: {message}");
+}
+
+#[test]
+fn an_untouched_copy_works() {
+    let copy = Copy::new("whole");
+    let image = copy.open().expect("it opens");
+    image.verify().expect("it is whole");
+    let sandbox = Sandbox::new(&image, SandboxConfig::default()).expect("the sandbox can be made");
+    let done = block_on(sandbox.exec(Exec::bash("echo hi"))).expect("the host runs it");
+    assert_eq!(done.outcome, Outcome::Exit { exit_code: 0 });
+}
+
+#[test]
+fn truncated_altered_and_missing_files_are_found() {
+    let small: Vec<String> = ["image.json", "image.b3", "files.bin"].map(String::from).into();
+    for file in small.iter().chain(&files(".cwasm")).chain(&files(".wasm")) {
+        let copy = Copy::new("truncated");
+        copy.change(file, |content| content.truncate(content.len() / 2));
+        refused(&copy, &format!("truncated {file}"));
+        let copy = Copy::new("altered");
+        copy.change(file, flip_middle);
+        refused(&copy, &format!("altered {file}"));
+        let copy = Copy::new("missing");
+        std::fs::remove_file(copy.0.join(file)).expect("the link goes");
+        refused(&copy, &format!("missing {file}"));
+    }
+}
+
+#[test]
+fn an_altered_program_is_not_run() {
+    let copy = Copy::new("program");
+    let bash = files(".cwasm").into_iter().find(|name| name.contains("bash")).expect("bash is in the image");
+    copy.change(&bash, flip_middle);
+    let image = copy.open().expect("sizes are right");
+    let sandbox = Sandbox::new(&image, SandboxConfig::default()).expect("the sandbox can be made");
+    let error = block_on(sandbox.exec(Exec::bash("echo hi"))).expect_err("it must not run");
+    assert!(error.to_string().contains(&bash), "{error}");
+}
+
+#[test]
+fn another_format_or_engine_is_refused() {
+    let reseal = |copy: &Copy, from: &str, to: &str| {
+        copy.change("image.json", |content| {
+            let text = String::from_utf8(std::mem::take(content)).expect("it is text");
+            assert!(text.contains(from), "{from} is not in the manifest");
+            *content = text.replacen(from, to, 1).into_bytes();
+        });
+        let hash = blake3::hash(&std::fs::read(copy.0.join("image.json")).expect("it can be read"));
+        copy.change("image.b3", |content| *content = hash.to_hex().as_bytes().to_vec());
+    };
+    let copy = Copy::new("format");
+    reseal(&copy, "\"format\":1", "\"format\":99");
+    assert!(matches!(copy.open(), Err(ImageError::Format { found: 99, .. })));
+    let copy = Copy::new("engine");
+    reseal(&copy, "\"compatibility\":\"", "\"compatibility\":\"0");
+    assert!(matches!(copy.open(), Err(ImageError::Incompatible { .. })));
+    assert!(matches!(Image::open(engine(), Path::new("/nosuch")), Err(ImageError::Io { .. })));
+}
