@@ -177,10 +177,8 @@ impl Kernel {
             let at = self.now().saturating_add(first);
             self.procs.get_mut(pid)?.alarm = Some(Alarm { at, every });
             self.alarms.insert((at, pid));
-            if self.alarms.first() == Some(&(at, pid))
-                && let Some(timer) = self.timer.take()
-            {
-                timer.wake();
+            if self.alarms.first() == Some(&(at, pid)) {
+                self.timers.drain(..).for_each(Waker::wake);
             }
         }
         Ok(())
@@ -194,7 +192,8 @@ impl Kernel {
         }
     }
 
-    /// Fires the alarms that are due, and tells when the next is (as [`Kernel::now`]). `waker` is woken when an earlier one is set.
+    /// Fires the alarms that are due, and tells when the next is (as [`Kernel::now`]). Every `waker` given is
+    /// woken when an earlier one is set; any one caller fires the alarms of all.
     pub fn fire_timers(&mut self, waker: Option<&Waker>) -> Option<i64> {
         let now = self.now();
         while let Some(&(at, pid)) = self.alarms.first()
@@ -212,7 +211,11 @@ impl Kernel {
             }
             self.post(pid, Signal::ALRM);
         }
-        self.timer = waker.cloned();
+        if let Some(waker) = waker
+            && !self.timers.iter().any(|other| other.will_wake(waker))
+        {
+            self.timers.push(waker.clone());
+        }
         self.alarms.first().map(|&(at, _)| at)
     }
 }

@@ -295,6 +295,10 @@ impl Kernel {
             // An idle kernel is small, whatever has gone on in it.
             self.fifos.shrink_to_fit();
             self.locks.shrink_to_fit();
+            self.timers = Vec::new();
+        } else {
+            // Whoever is still there comes again.
+            self.timers.drain(..).for_each(Waker::wake);
         }
         Some(exec)
     }

@@ -34,13 +34,15 @@ pub struct LaunchRequest {
 /// Runs programs: WebAssembly in the product, closures in tests.
 ///
 /// Called with the kernel's lock held, so it only takes note. The task that then runs the program first calls
-/// [`Kernel::set_task_waker`](super::Kernel::set_task_waker), and last [`Kernel::exited`](super::Kernel::exited) (or, when the program was replaced by `exec`,
-/// [`Kernel::add_usage`](super::Kernel::add_usage)).
+/// [`Kernel::set_task_waker`](super::Kernel::set_task_waker) and asks [`Kernel::killed`](super::Kernel::killed), for the
+/// process may be dead before it has begun; and last [`Kernel::exited`](super::Kernel::exited) (or, when the program was
+/// replaced by `exec`, [`Kernel::add_usage`](super::Kernel::add_usage)).
 pub trait Launcher: Send {
     /// Starts a program soon. An error (`Again`: no process left) is the spawning guest's.
     fn launch(&self, request: LaunchRequest) -> Sys<()>;
 
-    /// Takes memory for pipes from the sandbox's budget, or with a negative number gives it back. `false`: there is none left.
+    /// Takes memory for pipes, arguments and blobs from the sandbox's budget, or with a negative number gives it back,
+    /// which always works. `false`: there is none left.
     fn charge_memory(&self, _bytes: i64) -> bool {
         true
     }

@@ -112,7 +112,7 @@ pub struct Kernel {
     /// Alarms that are set, soonest first.
     alarms: BTreeSet<(i64, Pid)>,
     /// Woken when an alarm is set that is sooner than all others.
-    timer: Option<Waker>,
+    timers: Vec<Waker>,
     proc: proc_link::ProcLink,
 }
 
@@ -150,7 +150,7 @@ impl Kernel {
             streams: slab::Slab::default(),
             locks: HashMap::new(),
             alarms: BTreeSet::new(),
-            timer: None,
+            timers: Vec::new(),
             proc,
         }
     }
