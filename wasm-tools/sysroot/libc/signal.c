@@ -72,6 +72,8 @@ int sigaction(int sig, const struct sigaction *restrict new, struct sigaction *r
         else
             how = new->sa_flags & SA_RESTART ? CQ_SIG_CATCH_RESTART : CQ_SIG_CATCH;
     }
+    if (new) /* what is due goes to the handler that it was sent to */
+        __coquina_signal_run();
     struct sigaction before = actions[sig];
     if (new) /* first, since the kernel may run it within the call */
         actions[sig] = *new;

@@ -46,7 +46,7 @@ static int set_by_stdbuf(FILE *stream, const char *name)
     return 1;
 }
 
-void __coquina_start(void)
+static void set_buffers(void)
 {
     int error = errno; /* isatty sets it */
     static char in[BUFFER + UNGET], out[BUFFER + UNGET];
@@ -59,17 +59,35 @@ void __coquina_start(void)
     errno = error;
 }
 
-__attribute__((weak)) int __main_void(void)
+static int argc;
+static char **argv;
+
+static void read_arguments(void)
 {
-    size_t argc, len;
-    if (__wasi_args_sizes_get(&argc, &len))
+    size_t count, len;
+    if (__wasi_args_sizes_get(&count, &len))
         _Exit(70);
-    char **argv = malloc((argc + 1) * sizeof *argv + len);
-    if (!argv || __wasi_args_get((uint8_t **)argv, (uint8_t *)(argv + argc + 1)))
+    argv = malloc((count + 1) * sizeof *argv + len);
+    if (!argv || __wasi_args_get((uint8_t **)argv, (uint8_t *)(argv + count + 1)))
         _Exit(70);
+    argc = count;
     argv[argc] = NULL;
     if (argc)
         set_name(argv[0]);
+}
+
+void __coquina_start(void)
+{
+    set_buffers();
+    if (&__progname) /* somebody may want to know it, even where main takes no arguments */
+        read_arguments();
+}
+
+/* What the compiler calls a main without arguments; this is for the others. */
+__attribute__((weak)) int __main_void(void)
+{
+    if (!argv)
+        read_arguments();
     return __main_argc_argv(argc, argv);
 }
 

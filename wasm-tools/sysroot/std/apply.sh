@@ -32,6 +32,8 @@ edit os/fd/owned.rs 1 's/Err\(io::Error::UNSUPPORTED_PLATFORM\)/crate::os::wasi:
 # What std opens is close-on-exec; the libc crate still says that WASI has no such flag.
 edit sys/fs/unix.rs 2 's/libc::O_CLOEXEC/crate::os::wasi::coquina::O_CLOEXEC/'
 edit sys/fs/unix/dir.rs 2 's/libc::O_CLOEXEC/crate::os::wasi::coquina::O_CLOEXEC/'
+# What Unix knows about errors and WASI's table left out.
+edit sys/io/error/wasi.rs 1 's/(        libc::ENOTDIR => NotADirectory,\n)/$1        libc::ENOTEMPTY => DirectoryNotEmpty,\n/'
 # Modes: what Unix has is there, only not offered to WASI.
 edit sys/fs/unix.rs 3 's/#\[cfg\(not\(target_os = "wasi"\)\)\]\n(    pub fn (?:set_)?mode\()/$1/'
 edit sys/fs/unix.rs 1 's/_(reader_metadata: [^{]*\{[^;]*;\s*let writer = [^;]*;)/$1\n    writer.set_permissions(reader_metadata.permissions())?;/'

@@ -11,6 +11,7 @@ int mkostemps(char *, int, int);
 char *mkdtemp(char *);
 char *mktemp(char *);
 char *realpath(const char *__restrict, char *__restrict);
+char *canonicalize_file_name(const char *);
 int getloadavg(double *, int);
 void *reallocarray(void *, size_t, size_t);
 void *memalign(size_t, size_t);

@@ -1,6 +1,8 @@
 #ifndef _WASI_EMULATED_GETPID
 #define _WASI_EMULATED_GETPID 1
 #endif
+#define __NEED_intptr_t
+#include <bits/alltypes.h>
 #include_next <unistd.h>
 #ifndef __coquina_unistd_h
 #define __coquina_unistd_h
@@ -72,6 +74,7 @@ int getdtablesize(void);
 void closefrom(int);
 int sethostname(const char *, size_t);
 int getdomainname(char *, size_t);
+char *getpass(const char *);
 int euidaccess(const char *, int);
 int eaccess(const char *, int);
 

@@ -1,0 +1,2 @@
+#define __need_max_align_t
+#include <stddef.h>
