@@ -12,7 +12,8 @@ title() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [[ -t 1 ]] || title() { printf '\n%s\n' "$*"; }
 
 title '== An agent'\''s script over five tables of flights, in WebAssembly processes'
-"$coquina" exec --metering --dir "$here/data::/data:ro" --dir "$out::/home/user/out" "$here/report.sh" /data out 2> "$out.metering"
+"$coquina" exec --metering --dir "$here/data::/data:ro" --dir "$out::/home/user/out" "$here/report.sh" /data out 2> "$out.metering" ||
+  { cat "$out.metering" >&2; exit 1; }
 title '== The report'
 cat "$out/report.md"
 title '== What each process used'
