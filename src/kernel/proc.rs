@@ -219,6 +219,11 @@ impl Lent {
         self.procs.get(pid).map_err(|_| Errno::NoEnt)
     }
 
+    /// Whether the caller may use the links to what a process has.
+    pub(super) fn may_follow(&self, process: &Process) -> bool {
+        may_follow(self.procs.get(self.caller).ok(), process)
+    }
+
     fn attr(&self, node: Node) -> Sys<Attr> {
         let owner = self.owner(node.pid)?;
         if node.what == What::FdObject {
@@ -235,6 +240,11 @@ impl Lent {
         }
         Ok(plain_attr(node, owner))
     }
+}
+
+/// Whether a process may use the links to what another has: its own user's, or it is user 0's. The kernel may, too.
+pub(super) fn may_follow(caller: Option<&Process>, process: &Process) -> bool {
+    caller.is_none_or(|caller| caller.cred.uid == 0 || caller.cred.uid == process.cred.uid)
 }
 
 /// Attributes that depend on nothing but the owner.
@@ -359,7 +369,7 @@ impl FileSystem for ProcFs {
             .procs
             .get(node.pid)
             .ok()
-            .filter(|process| !process.is_zombie())?;
+            .filter(|process| !process.is_zombie() && lent.may_follow(process))?;
         match node.what {
             What::Cwd => Some(process.cwd),
             What::Exe => Some(process.program),

@@ -1,12 +1,12 @@
 //! The kernel's end of `/proc`: lending it the tables, and the links whose targets only the kernel knows.
 
 use super::file::{Object, OpenFile};
-use super::proc::{Lent, Node, ProcFs, Shared, What, lock};
+use super::proc::{Lent, Node, ProcFs, Shared, What, lock, may_follow};
 use super::proc_text::Facts;
 use super::process::Pid;
 use super::slab::Key;
 use super::{Fd, Kernel};
-use crate::base::Sys;
+use crate::base::{Errno, Sys};
 use crate::vfs::{Cred, Follow, Loc, MountId, Vfs};
 use std::sync::{Arc, Mutex};
 
@@ -89,6 +89,9 @@ impl Kernel {
     pub(super) fn magic_link_text(&mut self, pid: Pid, loc: Loc) -> Option<Sys<Vec<u8>>> {
         let node = self.proc.node(loc)?;
         let process = self.procs.get(node.pid).ok()?;
+        if !may_follow(self.procs.get(pid).ok(), process) {
+            return Some(Err(Errno::Acces));
+        }
         let (cwd, program) = (process.cwd, process.program);
         Some(match node.what {
             What::Cwd => self.tree(pid, |vfs| vfs.path_of(cwd)),

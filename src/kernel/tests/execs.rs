@@ -388,18 +388,7 @@ fn two_at_once_do_not_meet() {
 #[test]
 fn starting_can_fail() {
     let mut b = Sandbox::new();
-    let null = || {
-        Box::new(TestSink(
-            Arc::new(Mutex::new(Output {
-                bytes: vec![],
-                room: 0,
-                closed: false,
-                dropped: false,
-                waker: None,
-            })),
-            false,
-        ))
-    };
+    let null = || Box::new(TestSink(Arc::new(Mutex::new(Output::default())), false));
     let bad = |f: fn(&mut ExecStart<'static>)| {
         let mut start: ExecStart<'static> = start(Box::new(Empty), null());
         f(&mut start);

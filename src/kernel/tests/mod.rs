@@ -97,6 +97,7 @@ impl Source for TestSource {
 }
 
 /// Output of an exec: takes so many bytes before its writers wait.
+#[derive(Default)]
 struct Output {
     bytes: Vec<u8>,
     room: usize,
@@ -230,11 +231,8 @@ impl Sandbox {
 
     fn exec_with(&mut self, terminal: bool) -> (ExecId, Pid, Streams) {
         let output = Output {
-            bytes: Vec::new(),
             room: usize::MAX,
-            closed: false,
-            dropped: false,
-            waker: None,
+            ..Output::default()
         };
         let streams = Streams {
             input: Arc::default(),

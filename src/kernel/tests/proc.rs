@@ -306,3 +306,68 @@ fn links_of_a_fifo_and_of_a_device_lead_to_their_nodes() {
     assert!(b.outcome(id).is_ready());
     b.assert_empty();
 }
+
+#[test]
+fn redirections_to_streams_and_devices_work() {
+    let mut b = Sandbox::new();
+    let (_, sh, streams) = b.exec_with(true);
+    b.kernel.mkfifo(sh, AT_FDCWD, b"f", 0o600).unwrap();
+    let fifo = b.open(sh, "f", both()).unwrap();
+    let (_, w) = b.kernel.pipe(sh, false, false).unwrap();
+    let mut how = writing();
+    how.flags.trunc = true;
+    let pipe = format!("/dev/fd/{w}");
+    for path in [
+        "/dev/stdout",
+        "/dev/stderr",
+        "/dev/null",
+        "/dev/tty",
+        "/dev/full",
+        "f",
+        &pipe,
+    ] {
+        assert!(b.open(sh, path, how).is_ok(), "{path}");
+    }
+    let fd = b.open(sh, "/dev/stderr", how).unwrap();
+    b.write(sh, fd, b"err").is_ready();
+    assert_eq!(streams.output.lock().unwrap().bytes, b"err");
+    b.kernel.close(sh, fifo).unwrap();
+    how.flags.excl = true;
+    assert_eq!(b.open(sh, "/dev/stdout", how), Err(Errno::Exist));
+}
+
+#[test]
+fn others_may_not_look() {
+    let mut b = Sandbox::new();
+    let (_, sh, _) = b.exec();
+    let sink = TestSink(Arc::new(Mutex::new(Output::default())), false);
+    let root = ExecStart {
+        cred: Cred::ROOT,
+        ..start(Box::new(Empty), Box::new(sink))
+    };
+    let root = b.kernel.start_exec(root).unwrap();
+    let root = b.kernel.exec_init(root).unwrap();
+    assert_eq!(
+        b.open(sh, &format!("/proc/{}/environ", root.0), reading()),
+        Err(Errno::Acces)
+    );
+    assert_eq!(
+        b.open(sh, &format!("/proc/{}/fd/0", root.0), reading()),
+        Err(Errno::Acces)
+    );
+    let cwd = format!("/proc/{}/cwd", root.0);
+    assert_eq!(
+        b.kernel.readlink(sh, AT_FDCWD, cwd.as_bytes()),
+        Err(Errno::Acces)
+    );
+    assert!(b.open(sh, &format!("{cwd}/."), reading()).is_err());
+    assert_eq!(link(&mut b, root, &cwd), "/home/user");
+    assert!(
+        b.open(sh, &format!("/proc/{}/status", root.0), reading())
+            .is_ok()
+    );
+    assert!(
+        b.open(root, &format!("/proc/{}/environ", sh.0), reading())
+            .is_ok()
+    );
+}

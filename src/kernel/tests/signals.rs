@@ -204,16 +204,7 @@ fn kill_needs_permission() {
             cred: Cred::ROOT,
             ..start(
                 Box::new(Empty),
-                Box::new(TestSink(
-                    Arc::new(Mutex::new(Output {
-                        bytes: vec![],
-                        room: 0,
-                        closed: false,
-                        dropped: false,
-                        waker: None,
-                    })),
-                    false,
-                )),
+                Box::new(TestSink(Arc::new(Mutex::new(Output::default())), false)),
             )
         })
         .unwrap();
