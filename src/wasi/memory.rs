@@ -83,7 +83,8 @@ impl<'a> GuestMemory<'a> {
         bytes.try_into().map_err(|_| Errno::Fault)
     }
 
-    /// The little-endian `u32` at `ptr`, which need not be aligned.
+    /// The little-endian `u32` at `ptr`.
+    #[cfg(test)]
     pub(super) fn read_u32(&self, ptr: u32) -> Sys<u32> {
         self.array(ptr).map(u32::from_le_bytes)
     }
