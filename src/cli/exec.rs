@@ -1,6 +1,6 @@
 //! `coquina exec`.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use anyhow::{Context as _, Result};

@@ -13,7 +13,7 @@ use super::exec::{Exec, ExecError, Finished, Metering, Outcome, Output, ProcessM
 use super::image::Image;
 use super::output::{BytesSource, Captured, Capturing, input_stream, output_stream};
 use super::process::{ExecMeter, Shared, WasmLauncher, lock};
-use crate::base::{Exceeded, Limit, Limits};
+use crate::base::{Errno, Exceeded, Limit, Limits, Sys};
 use crate::kernel::{self, Entropy, ExecEnd, ExecId, ExecOutcome, ExecStart, Kernel, KernelParts, Sink, Source};
 use crate::vfs::{self, Cred, HostDir, Overlay, Rights, Tree, Vfs};
 use crate::wasi::MemoryBudget;
@@ -59,7 +59,7 @@ pub enum SandboxError {
     #[error("directory {path}: {source}", path = path.display())]
     HostDirectory { path: PathBuf, source: std::io::Error },
     #[error("cannot mount at {guest}: {errno:?}")]
-    Mount { guest: String, errno: crate::base::Errno },
+    Mount { guest: String, errno: Errno },
 }
 
 /// An immutable state of a sandbox: its tree and its shell session. Taking one costs the same whatever is in it.
@@ -349,16 +349,30 @@ impl Io {
 fn mount_host(vfs: &mut Vfs, mount: &Mount, limits: &Limits) -> Result<(), SandboxError> {
     let fault = |source| SandboxError::HostDirectory { path: mount.host.clone(), source };
     let dir = cap_std::fs::Dir::open_ambient_dir(&mount.host, cap_std::ambient_authority()).map_err(fault)?;
+    let writable = mount.access == Access::ReadWrite;
+    let host = HostDir::new(dir, writable).map_err(fault)?;
     let at = mount.guest.as_bytes();
+    let cannot = |errno| SandboxError::Mount { guest: mount.guest.clone(), errno };
+    make_dirs(vfs, at).map_err(cannot)?;
     let mounted = match mount.access {
-        Access::ReadOnly => vfs.mount(at, Box::new(HostDir::new(dir, false)), Rights::READ_ONLY),
-        Access::ReadWrite => vfs.mount(at, Box::new(HostDir::new(dir, true)), Rights::READ_WRITE),
-        Access::CopyOnWrite => {
-            let overlay = Overlay::new(HostDir::new(dir, false), Tree::new(), limits);
-            vfs.mount(at, Box::new(overlay), Rights::READ_WRITE)
-        }
+        Access::ReadOnly => vfs.mount(at, Box::new(host), Rights::READ_ONLY),
+        Access::ReadWrite => vfs.mount(at, Box::new(host), Rights::READ_WRITE),
+        Access::CopyOnWrite => vfs.mount(at, Box::new(Overlay::new(host, Tree::new(), limits)), Rights::READ_WRITE),
     };
-    mounted.map_err(|errno| SandboxError::Mount { guest: mount.guest.clone(), errno })?;
+    mounted.map_err(cannot)?;
+    Ok(())
+}
+
+/// Makes the directory `path` and those it is in, where they are missing.
+fn make_dirs(vfs: &mut Vfs, path: &[u8]) -> Sys<()> {
+    let root = vfs.root();
+    let ends = (1..=path.len()).filter(|&end| end == path.len() || path[end] == b'/');
+    for end in ends {
+        match vfs.mkdir(&Cred::ROOT, root, &path[..end], 0o755) {
+            Ok(()) | Err(Errno::Exist) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
     Ok(())
 }
 
@@ -371,8 +385,7 @@ fn nul_terminated(strings: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     list
 }
 
-fn not_started(exec: &Exec, errno: crate::base::Errno) -> ExecError {
-    use crate::base::Errno;
+fn not_started(exec: &Exec, errno: Errno) -> ExecError {
     let program = String::from_utf8_lossy(exec.argv.first().map_or(b"", Vec::as_slice)).into_owned();
     let why = match errno {
         Errno::NoEnt => "not found, or the working directory is not there",
