@@ -357,7 +357,10 @@ fn mount_host(vfs: &mut Vfs, mount: &Mount, limits: &Limits) -> Result<(), Sandb
     let mounted = match mount.access {
         Access::ReadOnly => vfs.mount(at, Box::new(host), Rights::READ_ONLY),
         Access::ReadWrite => vfs.mount(at, Box::new(host), Rights::READ_WRITE),
-        Access::CopyOnWrite => vfs.mount(at, Box::new(Overlay::new(host, Tree::new(), limits)), Rights::READ_WRITE),
+        Access::CopyOnWrite => {
+            let overlay = Overlay::new(host, Tree::new(), limits).map_err(cannot)?;
+            vfs.mount(at, Box::new(overlay), Rights::READ_WRITE)
+        }
     };
     mounted.map_err(cannot)?;
     Ok(())
