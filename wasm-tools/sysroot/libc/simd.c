@@ -1,4 +1,4 @@
-/* Searching and measuring bytes, sixteen at a time. wasi-libc does four.
+/* Searching, measuring, comparing and copying bytes, sixteen at a time. wasi-libc does four.
  *
  * An aligned load of sixteen bytes never crosses the end of the memory, so reading past a string's end is harmless; what
  * lies before the start or behind the end is masked away. This file is compiled with -fno-builtin, lest the compiler
@@ -249,5 +249,26 @@ void *memset(void *to, int byte, size_t len)
     }
     for (size_t i = 0; i < len; i++)
         d[i] = byte;
+    return to;
+}
+
+char *stpcpy(char *restrict to, const char *restrict from)
+{
+    size_t len = strlen(from);
+    memmove(to, from, len + 1);
+    return to + len;
+}
+
+char *__stpcpy(char *restrict, const char *restrict) __attribute__((alias("stpcpy")));
+
+char *strcpy(char *restrict to, const char *restrict from)
+{
+    stpcpy(to, from);
+    return to;
+}
+
+char *strcat(char *restrict to, const char *restrict from)
+{
+    stpcpy(to + strlen(to), from);
     return to;
 }

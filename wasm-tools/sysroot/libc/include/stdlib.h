@@ -12,6 +12,7 @@ char *mkdtemp(char *);
 char *mktemp(char *);
 char *realpath(const char *__restrict, char *__restrict);
 char *canonicalize_file_name(const char *);
+void qsort_r(void *, size_t, size_t, int (*)(const void *, const void *, void *), void *);
 int getloadavg(double *, int);
 void *reallocarray(void *, size_t, size_t);
 void *memalign(size_t, size_t);
