@@ -5,7 +5,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{bash, engine, image, output, run, sandbox, sandbox_with};
+use common::{bash, output, run, sandbox, sandbox_with};
 use coquina::base::{Limit, Limits};
 use coquina::sandbox::{Exec, Finished, Outcome, Sandbox, SandboxConfig, Stdin};
 
@@ -344,25 +344,4 @@ fn a_program_that_traps_is_a_killed_process() {
         let done = bash(&sandbox, &format!("./{name} 2> /dev/null; s=$?; [ $s -gt 128 ] && echo killed; echo on"));
         assert!(text(&done).contains("killed\non\n"), "{name}: {}", text(&done));
     }
-}
-
-#[test]
-fn a_thousand_execs_at_a_time_finish() {
-    let mut done = 0;
-    common::block_on(async {
-        let mut execs = tokio::task::JoinSet::new();
-        for i in 0..1000 {
-            let sandbox = Sandbox::new(image(), SandboxConfig::default()).expect("the sandbox can be made");
-            execs.spawn(async move { (i, sandbox.exec(Exec::bash(format!("echo {i} | cat; exit 3"))).await) });
-        }
-        while let Some(result) = execs.join_next().await {
-            let (i, finished) = result.expect("no panic");
-            let finished = finished.expect("the host runs it");
-            assert_eq!(finished.outcome, Outcome::Exit { exit_code: 3 });
-            assert_eq!(finished.stdout.bytes, format!("{i}\n").into_bytes());
-            done += 1;
-        }
-    });
-    assert_eq!(done, 1000);
-    let _ = engine();
 }
