@@ -3,6 +3,7 @@ packages="diffutils"
 modules="diff cmp diff3 sdiff"
 
 build() {
+  export coquina_cflags="-isystem $here/overlay/nojump"
   coquina_site='ac_cv_func_fork=no ac_cv_func_vfork=no ac_cv_func_fork_works=no ac_cv_func_vfork_works=no'
   export coquina_site
   configure diffutils

@@ -4,7 +4,7 @@ modules="gawk"
 
 build() {
   export COQUINA_SJLJ=1
-  coquina_site='ac_cv_func_getaddrinfo=no ac_cv_func_socket=no ac_cv_header_sys_socket_h=no ac_cv_func_mkfifo=yes'
+  coquina_site='ac_cv_func_getaddrinfo=no ac_cv_func_connect=no ac_cv_lib_socket_connect=no'
   export coquina_site
   configure gawk --disable-extensions --disable-mpfr --disable-pma --without-readline --without-libsigsegv-prefix
   targets support all
