@@ -1,7 +1,8 @@
 //! Holds bash and the tools, in sandboxes, against what the native ones printed: `tests/cases/*.txt`, byte for byte.
 //!
 //! One test a topic. A case that is known to fail stands in `tests/cases/known_failures.txt`; one that starts to pass must be
-//! taken off. `COQUINA_CASE=part-of-a-name` runs only those cases and shows every difference in full.
+//! taken off. `COQUINA_CASE=part-of-a-name` runs only those cases and shows every difference in full; `COQUINA_CASE_REPORT=DIR` writes
+//! what fails, known or not, to a file a topic there.
 
 mod common;
 
@@ -78,13 +79,16 @@ fn hold(topic: &str) {
     let only = std::env::var("COQUINA_CASE").ok();
     let file = read(topic);
     let home = staged(None, &file.files);
-    let (mut passed, mut known, mut report) = (0, 0, String::new());
+    let (mut passed, mut known, mut report, mut failing) = (0, 0, String::new(), String::new());
     for case in &file.cases {
         if only.as_ref().is_some_and(|part| !case.name.contains(part)) {
             continue;
         }
         let name = format!("{topic}: {}", case.name);
         let difference = difference(case, &home, only.is_some());
+        if let Some(difference) = &difference {
+            _ = write!(failing, "\n--- {name}\n{difference}");
+        }
         match (difference, known_failures().contains(&name)) {
             (None, false) => passed += 1,
             (Some(_), true) => known += 1,
@@ -93,6 +97,9 @@ fn hold(topic: &str) {
         }
     }
     println!("{topic}: {passed} cases passed, {known} known failures");
+    if let Some(dir) = std::env::var_os("COQUINA_CASE_REPORT") {
+        std::fs::write(std::path::Path::new(&dir).join(topic), failing).expect("the report can be written");
+    }
     assert!(report.is_empty(), "{report}");
 }
 
