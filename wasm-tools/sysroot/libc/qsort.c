@@ -4,14 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef int compare_fn(const void *, const void *, void *);
+typedef int compare_fn(const void *, const void *);
+typedef int compare_with_fn(const void *, const void *, void *);
 
 struct sort {
     size_t size;
-    compare_fn *compare;
+    compare_fn *compare; /* or NULL, and then: */
+    compare_with_fn *compare_with;
     void *context;
     char *spare; /* room for half of the elements */
 };
+
+static inline int order(const struct sort *sort, const void *a, const void *b)
+{
+    return sort->compare ? sort->compare(a, b) : sort->compare_with(a, b, sort->context);
+}
 
 /* Elements of four bytes, pointers mostly, are moved as such. */
 static inline void move(char *to, const char *from, size_t size)
@@ -27,7 +34,7 @@ static void insertion_sort(const struct sort *sort, char *base, size_t count)
     char *spare = sort->spare;
     for (size_t i = 1; i < count; i++) {
         char *at = base + i * sort->size, *to = at;
-        while (to > base && sort->compare(to - sort->size, at, sort->context) > 0)
+        while (to > base && order(sort, to - sort->size, at) > 0)
             to -= sort->size;
         if (to != at) {
             move(spare, at, sort->size);
@@ -48,12 +55,12 @@ static void merge_sort(const struct sort *sort, char *base, size_t count)
     char *middle = base + half * size, *end = base + count * size;
     merge_sort(sort, base, half);
     merge_sort(sort, middle, count - half);
-    if (sort->compare(middle - size, middle, sort->context) <= 0)
+    if (order(sort, middle - size, middle) <= 0)
         return;
     char *left = sort->spare, *left_end = left + half * size, *right = middle, *to = base;
     memcpy(left, base, half * size);
     for (; left < left_end && right < end; to += size) {
-        char **from = sort->compare(left, right, sort->context) <= 0 ? &left : &right;
+        char **from = order(sort, left, right) <= 0 ? &left : &right;
         move(to, *from, size);
         *from += size;
     }
@@ -65,9 +72,9 @@ static void sift(const struct sort *sort, char *base, size_t root, size_t count,
 {
     size_t size = sort->size;
     for (size_t child; (child = 2 * root + 1) < count; root = child) {
-        if (child + 1 < count && sort->compare(base + child * size, base + (child + 1) * size, sort->context) < 0)
+        if (child + 1 < count && order(sort, base + child * size, base + (child + 1) * size) < 0)
             child++;
-        if (sort->compare(base + root * size, base + child * size, sort->context) >= 0)
+        if (order(sort, base + root * size, base + child * size) >= 0)
             return;
         memcpy(spare, base + root * size, size);
         memcpy(base + root * size, base + child * size, size);
@@ -88,28 +95,27 @@ static void heap_sort(const struct sort *sort, char *base, size_t count)
     }
 }
 
-void qsort_r(void *base, size_t count, size_t size, compare_fn *compare, void *context)
+static void sort_all(struct sort *sort, void *base, size_t count)
 {
     char small[1024];
-    size_t need = (count / 2 + 1) * size;
-    struct sort sort = { .size = size, .compare = compare, .context = context, .spare = small };
-    if (count < 2 || !size)
+    size_t need = (count / 2 + 1) * sort->size;
+    if (count < 2 || !sort->size)
         return;
-    if (need > sizeof small && !(sort.spare = malloc(need))) {
-        heap_sort(&sort, base, count);
-        return;
-    }
-    merge_sort(&sort, base, count);
-    if (sort.spare != small)
-        free(sort.spare);
+    sort->spare = need > sizeof small ? malloc(need) : small;
+    if (sort->spare)
+        merge_sort(sort, base, count);
+    else
+        heap_sort(sort, base, count);
+    if (sort->spare != small)
+        free(sort->spare);
 }
 
-static int without_context(const void *a, const void *b, void *compare)
+void qsort_r(void *base, size_t count, size_t size, compare_with_fn *compare, void *context)
 {
-    return ((int (*)(const void *, const void *))compare)(a, b);
+    sort_all(&(struct sort){ .size = size, .compare_with = compare, .context = context }, base, count);
 }
 
-void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *))
+void qsort(void *base, size_t count, size_t size, compare_fn *compare)
 {
-    qsort_r(base, count, size, without_context, (void *)compare);
+    sort_all(&(struct sort){ .size = size, .compare = compare }, base, count);
 }

@@ -26,9 +26,17 @@ static inline unsigned offset_in_block(const void *p)
     return (uintptr_t)p % WIDTH;
 }
 
-static inline int any(const v128_t *block, v128_t c)
+static inline v128_t equal(const v128_t *block, v128_t c)
 {
-    return wasm_v128_any_true(wasm_i8x16_eq(wasm_v128_load(block), c));
+    return wasm_i8x16_eq(wasm_v128_load(block), c);
+}
+
+/* Whether any of four blocks has `c`. */
+static inline int any_of_four(const v128_t *block, v128_t c)
+{
+    v128_t low = wasm_v128_or(equal(block, c), equal(block + 1, c));
+    v128_t high = wasm_v128_or(equal(block + 2, c), equal(block + 3, c));
+    return wasm_v128_any_true(wasm_v128_or(low, high));
 }
 
 void *memchr(const void *start, int byte, size_t len)
@@ -41,23 +49,27 @@ void *memchr(const void *start, int byte, size_t len)
         end = UINTPTR_MAX;
     uint32_t found = matches(block, c) & ~0u << offset_in_block(start);
     while (!found) {
-        do
-            if ((uintptr_t)++block >= end)
-                return NULL;
-        while (!any(block, c));
+        block++;
+        while ((uintptr_t)block < end && end - (uintptr_t)block >= 4 * WIDTH && !any_of_four(block, c))
+            block += 4;
+        if ((uintptr_t)block >= end)
+            return NULL;
         found = matches(block, c);
     }
     uintptr_t at = (uintptr_t)block + __builtin_ctz(found);
     return at < end ? (void *)at : NULL;
 }
 
+/* Four blocks at once only where they cannot reach past the memory's end: from where they are one 64-byte unit. */
 void *rawmemchr(const void *start, int byte)
 {
     const v128_t c = wasm_i8x16_splat(byte), *block = block_of(start);
     uint32_t found = matches(block, c) & ~0u << offset_in_block(start);
     while (!found) {
-        while (!any(++block, c))
-            ;
+        block++;
+        if ((uintptr_t)block % (4 * WIDTH) == 0)
+            while (!any_of_four(block, c))
+                block += 4;
         found = matches(block, c);
     }
     return (char *)block + __builtin_ctz(found);
