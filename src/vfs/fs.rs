@@ -49,6 +49,10 @@ pub trait FileSystem: Send {
         let is_it = |name: &Vec<u8>| self.lookup(parent, name).is_ok_and(|(node, _)| node == dir);
         names.into_iter().find(is_it).ok_or(Errno::NoEnt)
     }
+    /// Whether a file can be opened so: asked after the permission bits, for a file system that has a say of its own.
+    fn may_open(&mut self, _node: NodeId, _read: bool, _write: bool) -> Sys<()> {
+        Ok(())
+    }
     /// Keeps a node alive: one more user. Fails if the host will not let it be opened.
     fn pin(&mut self, _node: NodeId) -> Sys<()> {
         Ok(())

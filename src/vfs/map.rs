@@ -242,7 +242,7 @@ impl<V: Clone> Map<V> {
 /// Puts `slot` and `other`, whose keys part, under a new node in the place of `slot`.
 fn branch<V>(slot: &mut Slot<V>, other: Slot<V>) {
     let (a, b) = (slot.sample(), other.sample());
-    let shift = (63 - (a ^ b).leading_zeros()) / BITS * BITS;
+    let shift = (a ^ b).ilog2() / BITS * BITS;
     let mut node = Node {
         prefix: prefix_of(a, shift),
         shift,
@@ -425,7 +425,9 @@ mod tests {
     #[test]
     fn diff_visits_only_what_is_not_shared() {
         let mut old = Map::default();
-        (0..100_000u64).for_each(|k| drop(old.insert(k, 0u32)));
+        for key in 0..100_000 {
+            old.insert(key, 0u32);
+        }
         let mut new = old.clone();
         new.insert(77_777, 1);
         let compared = std::cell::Cell::new(0);

@@ -18,6 +18,7 @@ mod clock;
 mod fs;
 mod host;
 mod map;
+mod mounts;
 mod overlay;
 mod paths;
 mod perm;
@@ -26,15 +27,14 @@ mod resolve;
 mod tests;
 mod tree;
 mod types;
-mod vfs;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use fs::FileSystem;
 pub use host::HostDir;
+pub use mounts::Vfs;
 pub use overlay::Overlay;
 pub use tree::{Tree, TreeFs};
 pub use types::{
     Attr, BlobId, Change, ChangeKind, Cred, DirEntry, Follow, Kind, Loc, MountId, NewNode, NodeId,
     OpenFlags, Rights, SetAttr, SetTime, StatFs, Usage,
 };
-pub use vfs::Vfs;

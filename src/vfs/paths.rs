@@ -1,9 +1,9 @@
 //! The calls on paths, each as its manual page in section 2 says.
 
+use super::mounts::Vfs;
 use super::perm::{self, EXEC, READ, WRITE};
 use super::resolve::{End, Last, Walk};
 use super::types::{Attr, Cred, Follow, Kind, Loc, NewNode, OpenFlags, SetAttr};
-use super::vfs::Vfs;
 use crate::base::{Errno, Sys};
 
 /// Longest text of a symlink, in bytes.
@@ -68,6 +68,10 @@ impl Vfs {
             if flags.read { READ } else { 0 } | if flags.write || flags.trunc { WRITE } else { 0 };
         perm::check(cred, &attr, wanted)?;
         self.check_rights(loc, &attr, wanted)?;
+        if attr.kind == Kind::File && wanted != 0 {
+            self.fs(loc.mount)?
+                .may_open(loc.node, flags.read, wanted & WRITE != 0)?;
+        }
         if flags.trunc && attr.kind == Kind::File {
             self.truncate(loc, 0)?;
         }

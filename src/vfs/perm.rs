@@ -91,14 +91,12 @@ pub(super) fn check_set(cred: &Cred, attr: &Attr, set: SetAttr) -> Sys<SetAttr> 
         });
     }
     if set.atime.is_some() || set.mtime.is_some() {
-        let only_now = !matches!(set.atime, Some(SetTime::At(_)))
-            && !matches!(set.mtime, Some(SetTime::At(_)));
         // Both to now is what a write could do; anything else is the owner's.
-        if !is_owner && !(only_now && set.atime.is_some() && set.mtime.is_some()) {
-            return Err(Errno::Perm);
-        }
-        if !is_owner {
-            check(cred, attr, WRITE)?;
+        let both_now = set.atime == Some(SetTime::Now) && set.mtime == Some(SetTime::Now);
+        match (is_owner, both_now) {
+            (true, _) => {}
+            (false, true) => check(cred, attr, WRITE)?,
+            (false, false) => return Err(Errno::Perm),
         }
     }
     if set.size.is_some() {

@@ -3,9 +3,9 @@
 //! Everything a guest can name goes through [`Vfs::walk`]. It hands single names to a file system and never a path, and a
 //! symlink is followed here, within the guest's own name space, wherever it is stored: nothing a link says can leave it.
 
+use super::mounts::Vfs;
 use super::perm::{self, EXEC};
 use super::types::{Attr, Cred, Follow, Kind, Loc};
-use super::vfs::Vfs;
 use crate::base::{Errno, Sys};
 
 /// Where a walk ended.
@@ -25,6 +25,7 @@ pub(super) struct Walk {
 /// How a path ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Last {
+    /// With a name, which is only told when the entry is meant or nothing was found.
     Name(Vec<u8>),
     Dot,
     DotDot,
@@ -102,130 +103,179 @@ impl Vfs {
         if path.contains(&0) {
             return Err(Errno::Inval);
         }
+        let start = if path[0] == b'/' { self.root() } else { base };
+        let attr = self.attr(start)?;
+        let walk = Walk {
+            dir: start,
+            dir_attr: attr,
+            last: Last::Root,
+            slash: false,
+            found: None,
+        };
         let mut walker = Walker {
             cred,
-            at: base,
-            attr: None,
+            end,
+            at: start,
+            attr,
             links: 0,
+            walk,
         };
-        // `text` is what is left of the path once a symlink was put in.
+        // What is left of the path once a symlink was put in.
         let mut text = None;
-        loop {
-            match walker.run(self, text.as_deref().unwrap_or(path), end)? {
-                Next::Done(walk) => return Ok(walk),
-                Next::Follow(new) => text = Some(new),
+        while let Flow::Follow(new) = walker.run(self, text.as_deref().unwrap_or(path))? {
+            if new[0] == b'/' {
+                walker.enter(self, self.root())?;
             }
+            text = Some(new);
         }
+        Ok(walker.walk)
     }
 }
 
-enum Next {
-    Done(Walk),
-    /// A symlink was met: go on with this path.
+/// How a walk goes on after a name.
+enum Flow {
+    /// With the next name.
+    On,
+    /// Not: `Walker::walk` tells where it ended.
+    Done,
+    /// With this path, which a symlink (not empty) and the rest make.
     Follow(Vec<u8>),
 }
 
 struct Walker<'a> {
     cred: &'a Cred,
+    end: End,
     at: Loc,
-    /// Attributes of `at`, once known.
-    attr: Option<Attr>,
+    /// Of `at`.
+    attr: Attr,
     links: u32,
+    walk: Walk,
 }
 
 impl Walker<'_> {
     /// Walks until the end or the next symlink to follow.
-    fn run(&mut self, vfs: &mut Vfs, path: &[u8], end: End) -> Sys<Next> {
-        if path.first() == Some(&b'/') {
-            (self.at, self.attr) = (vfs.root(), None);
-        }
-        let mut path = path;
-        loop {
-            let attr = match self.attr {
-                Some(attr) => attr,
-                None => *self.attr.insert(vfs.attr(self.at)?),
-            };
-            let Some(step) = step(path) else {
-                return Ok(self.done(self.at, attr, Last::Root, false, Some((self.at, attr))));
-            };
-            let is_last = step.rest.is_empty();
-            if attr.kind != Kind::Dir {
+    fn run(&mut self, vfs: &mut Vfs, mut path: &[u8]) -> Sys<Flow> {
+        while let Some(step) = step(path) {
+            if self.attr.kind != Kind::Dir {
                 return Err(Errno::NotDir);
             }
-            perm::check(self.cred, &attr, EXEC)?;
-            let dotted = match step.name {
-                b"." => Some((Last::Dot, self.at)),
-                b".." => Some((Last::DotDot, vfs.parent(self.at)?)),
-                _ => None,
-            };
-            if let Some((last, to)) = dotted {
-                let dir = self.at;
-                if to != self.at {
-                    (self.at, self.attr) = (to, Some(vfs.attr(to)?));
+            perm::check(self.cred, &self.attr, EXEC)?;
+            let flow = match step.name {
+                b"." => self.dots(vfs, &step, Last::Dot, self.at)?,
+                b".." => {
+                    let parent = vfs.parent(self.at)?;
+                    self.dots(vfs, &step, Last::DotDot, parent)?
                 }
-                if is_last {
-                    return Ok(self.done(
-                        dir,
-                        attr,
-                        last,
-                        step.slash,
-                        self.attr.map(|attr| (self.at, attr)),
-                    ));
-                }
-                path = step.rest;
-                continue;
-            }
-            if step.name.len() > vfs.name_max {
-                return Err(Errno::NameTooLong);
-            }
-            if is_last && end.is_file && step.slash {
-                return Err(Errno::IsDir);
-            }
-            let found = match vfs.lookup(self.at, step.name) {
-                Err(Errno::NoEnt) if is_last => None,
-                other => Some(other?),
+                _ => self.name(vfs, &step)?,
             };
-            if let Some((link, link_attr)) = found
-                && link_attr.kind == Kind::Symlink
-                && (!is_last || end.follow || (end.follow_slash && step.slash))
+            match flow {
+                Flow::On => path = step.rest,
+                other => return Ok(other),
+            }
+        }
+        // Nothing but slashes was left.
+        self.done_here(Last::Root, true);
+        Ok(Flow::Done)
+    }
+
+    fn enter(&mut self, vfs: &mut Vfs, to: Loc) -> Sys<()> {
+        (self.at, self.attr) = (to, vfs.attr(to)?);
+        Ok(())
+    }
+
+    /// Ends where the walk has got to.
+    fn done_here(&mut self, last: Last, slash: bool) {
+        let found = Some((self.at, self.attr));
+        self.walk = Walk {
+            dir: self.at,
+            dir_attr: self.attr,
+            last,
+            slash,
+            found,
+        };
+    }
+
+    /// Takes a step over `.` or `..`, which leads to `to`.
+    fn dots(&mut self, vfs: &mut Vfs, step: &Step<'_>, last: Last, to: Loc) -> Sys<Flow> {
+        if to != self.at {
+            self.enter(vfs, to)?;
+        }
+        if !step.rest.is_empty() {
+            return Ok(Flow::On);
+        }
+        self.done_here(last, step.slash);
+        Ok(Flow::Done)
+    }
+
+    /// Takes a step over a name.
+    fn name(&mut self, vfs: &mut Vfs, step: &Step<'_>) -> Sys<Flow> {
+        if step.name.len() > vfs.name_max {
+            return Err(Errno::NameTooLong);
+        }
+        let (is_last, end) = (step.rest.is_empty(), self.end);
+        if is_last && end.is_file && step.slash {
+            return Err(Errno::IsDir);
+        }
+        let found = match vfs.lookup(self.at, step.name) {
+            Err(Errno::NoEnt) if is_last => None,
+            other => Some(other?),
+        };
+        match found {
+            Some((link, attr))
+                if attr.kind == Kind::Symlink
+                    && (!is_last || end.follow || (end.follow_slash && step.slash)) =>
             {
-                if let Some(next) = self.follow(vfs, link, &step)? {
-                    return Ok(Next::Follow(next));
-                }
-                if is_last {
-                    let found = self.attr.map(|attr| (self.at, attr));
-                    return Ok(self.done(self.at, attr, Last::Root, step.slash, found));
-                }
-            } else if is_last {
-                if step.slash
-                    && end.follow_slash
-                    && found.is_some_and(|(_, attr)| attr.kind != Kind::Dir)
-                {
-                    return Err(Errno::NotDir);
-                }
-                return Ok(self.done(
-                    self.at,
-                    attr,
-                    Last::Name(step.name.to_vec()),
-                    step.slash,
-                    found,
-                ));
-            } else if let Some((to, to_attr)) = found {
-                (self.at, self.attr) = (to, Some(to_attr));
+                self.follow(vfs, link, step)
             }
-            path = step.rest;
+            Some((to, attr)) if !is_last => {
+                (self.at, self.attr) = (to, attr);
+                Ok(Flow::On)
+            }
+            _ => self.done_at(step, found),
         }
     }
 
-    /// Follows a symlink: the path to go on with, or `None` after a jump to where it leads directly.
-    fn follow(&mut self, vfs: &mut Vfs, link: Loc, step: &Step<'_>) -> Sys<Option<Vec<u8>>> {
+    /// Ends at a name in the directory the walk has got to.
+    fn done_at(&mut self, step: &Step<'_>, found: Option<(Loc, Attr)>) -> Sys<Flow> {
+        let is_entry = !self.end.follow && !self.end.follow_slash;
+        if let Some((_, attr)) = found
+            && step.slash
+            && !is_entry
+            && attr.kind != Kind::Dir
+        {
+            return Err(Errno::NotDir);
+        }
+        let name = if is_entry || found.is_none() {
+            step.name.to_vec()
+        } else {
+            Vec::new()
+        };
+        self.walk = Walk {
+            dir: self.at,
+            dir_attr: self.attr,
+            last: Last::Name(name),
+            slash: step.slash,
+            found,
+        };
+        Ok(Flow::Done)
+    }
+
+    /// Follows a symlink.
+    fn follow(&mut self, vfs: &mut Vfs, link: Loc, step: &Step<'_>) -> Sys<Flow> {
         self.links += 1;
         if self.links > vfs.symlinks_max {
             return Err(Errno::Loop);
         }
         if let Some(to) = vfs.jump(link) {
-            (self.at, self.attr) = (to, Some(vfs.attr(to)?));
-            return Ok(None);
+            self.enter(vfs, to)?;
+            if !step.rest.is_empty() {
+                return Ok(Flow::On);
+            }
+            if step.slash && self.attr.kind != Kind::Dir {
+                return Err(Errno::NotDir);
+            }
+            self.done_here(Last::Root, step.slash);
+            return Ok(Flow::Done);
         }
         let mut text = vfs.read_link(link)?;
         if text.is_empty() {
@@ -235,23 +285,6 @@ impl Walker<'_> {
             text.push(b'/');
         }
         text.extend_from_slice(step.rest);
-        Ok(Some(text))
-    }
-
-    fn done(
-        &self,
-        dir: Loc,
-        dir_attr: Attr,
-        last: Last,
-        slash: bool,
-        found: Option<(Loc, Attr)>,
-    ) -> Next {
-        Next::Done(Walk {
-            dir,
-            dir_attr,
-            last,
-            slash,
-            found,
-        })
+        Ok(Flow::Follow(text))
     }
 }

@@ -33,6 +33,8 @@ pub struct HostDir {
     writable: bool,
     /// The unpinned directory whose listing is kept.
     listed: NodeId,
+    /// The file last made, held open until it is pinned: its mode may not let it be opened again.
+    made: NodeId,
 }
 
 impl std::fmt::Debug for HostDir {
@@ -56,6 +58,7 @@ impl HostDir {
             nodes: Nodes::new(dir, &metadata, attr),
             writable,
             listed: ROOT,
+            made: ROOT,
         })
     }
 
@@ -108,6 +111,9 @@ impl HostDir {
 
     /// The file, open for what is wanted: as it was pinned, or just now.
     fn file(&mut self, node: NodeId, read: bool, write: bool) -> Sys<Arc<File>> {
+        if write && !self.writable {
+            return Err(Errno::RoFs);
+        }
         let kept = self.nodes.get(node)?;
         match (&kept.handle, kept.attr.kind) {
             (
@@ -149,6 +155,31 @@ impl HostDir {
             }
         }
         result
+    }
+
+    /// The node of a file just made, held open.
+    fn keep_made(
+        &mut self,
+        file: cap_std::fs::File,
+        dir: NodeId,
+        name: &[u8],
+        mode: u16,
+    ) -> Sys<NodeId> {
+        let metadata = file.metadata().map_err(errno)?;
+        let node = self.nodes.found(dir, name, &metadata, attr(&metadata));
+        let file = Arc::new(file.into_std());
+        self.nodes.get(node)?.handle = Handle::File {
+            file,
+            readable: true,
+            writable: true,
+        };
+        let previous = std::mem::replace(&mut self.made, node);
+        if previous != node {
+            self.nodes.close_unpinned(previous);
+        }
+        // The host's umask has had its say; the guest's is the one that counts.
+        self.set_mode(node, mode)?;
+        Ok(node)
     }
 
     /// Attributes as they are on the host now.
@@ -359,12 +390,19 @@ impl FileSystem for HostDir {
         }
     }
 
+    fn may_open(&mut self, node: NodeId, read: bool, write: bool) -> Sys<()> {
+        self.file(node, read, write).map(drop)
+    }
+
     fn pin(&mut self, node: NodeId) -> Sys<()> {
-        let (kind, pins) = {
+        let (kind, is_open) = {
             let node = self.nodes.get(node)?;
-            (node.attr.kind, node.pins)
+            (
+                node.attr.kind,
+                node.pins > 0 || matches!(node.handle, Handle::File { .. }),
+            )
         };
-        if pins == 0 {
+        if !is_open {
             let handle = match kind {
                 Kind::File => self.open_to_keep(node)?,
                 Kind::Dir => Handle::Dir(self.nodes.dir(node)?),
@@ -439,8 +477,9 @@ impl FileSystem for HostDir {
         match new.kind {
             Kind::File => {
                 let mut options = OpenOptions::new();
-                options.write(true).create_new(true).mode(mode);
-                drop(parent.open_with(path, &options).map_err(errno)?);
+                options.read(true).write(true).create_new(true).mode(mode);
+                let file = parent.open_with(path, &options).map_err(errno)?;
+                return self.keep_made(file, dir, name, new.mode);
             }
             Kind::Dir => {
                 let mut builder = DirBuilder::new();
@@ -455,7 +494,6 @@ impl FileSystem for HostDir {
             Kind::CharDevice { .. } | Kind::Fifo => return Err(Errno::Perm),
         }
         let (node, attr) = self.lookup(dir, name)?;
-        // The host's umask has had its say; the guest's is the one that counts.
         if new.kind != Kind::Symlink && u32::from(attr.mode) != mode {
             self.set_mode(node, new.mode)?;
         }

@@ -47,6 +47,9 @@ impl Overlay {
 
     /// Copies an open file that no longer has a name.
     fn raise_removed(&mut self, node: NodeId, keep: u64) -> Sys<NodeId> {
+        if self.lower.kind(node)? == Kind::Dir {
+            return Err(Errno::NoEnt); // nothing can be made in it
+        }
         let root = self.upper.root();
         // Nothing looks this name up before it is gone again.
         let name = format!(".removed-{}", node.0).into_bytes();

@@ -1,6 +1,6 @@
 //! Changes of names: made in the upper tree, with whiteouts for what they uncover below.
 
-use super::{Overlay, Place, WHITEOUT};
+use super::{Above, Overlay, Place, WHITEOUT};
 use crate::base::{Errno, Sys};
 use crate::vfs::types::{Attr, Kind, NewNode, NodeId};
 use crate::vfs::{FileSystem as _, TreeFs};
@@ -43,7 +43,7 @@ impl Overlay {
 
     /// Takes a whiteout away; whether there was one.
     fn uncover(&mut self, dir: NodeId, name: &[u8]) -> Sys<bool> {
-        let is_hidden = matches!(self.in_upper(dir, name)?, Some(None));
+        let is_hidden = matches!(self.in_upper(dir, name)?, Above::Hidden);
         if is_hidden {
             self.upper
                 .keep_times(dir, |upper| upper.unlink(dir, name))?;
@@ -62,7 +62,7 @@ impl Overlay {
         }
         let dir = self.raise(dir)?;
         let shows_below = self.lookup_below(dir, name).is_ok();
-        if let Some(Some((node, _))) = self.in_upper(dir, name)? {
+        if let Above::Found(node, _) = self.in_upper(dir, name)? {
             if is_dir {
                 self.clear_whiteouts(node)?;
                 self.upper.rmdir(dir, name)?;
@@ -153,11 +153,11 @@ impl Overlay {
         self.raise(source)?;
         let (from, to) = (self.raise(from)?, self.raise(to)?);
         let shows_below = self.lookup_below(from, from_name).is_ok();
-        match (target, self.in_upper(to, to_name)?) {
-            (Some(_), Some(Some((node, attr)))) if attr.kind == Kind::Dir => {
+        match (self.in_upper(to, to_name)?, target) {
+            (Above::Found(node, attr), _) if attr.kind == Kind::Dir => {
                 self.clear_whiteouts(node)?
             }
-            (Some((target, _)), None) => self.note_removed(target),
+            (Above::Nothing, Some((target, _))) => self.note_removed(target),
             _ => {}
         }
         let was_hidden = self.uncover(to, to_name)?;

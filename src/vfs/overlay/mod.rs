@@ -51,6 +51,15 @@ enum Place {
     Lower(NodeId),
 }
 
+/// What the upper tree says of a name.
+enum Above {
+    Found(NodeId, Attr),
+    /// It is removed, whatever is below.
+    Hidden,
+    /// What is below shows.
+    Nothing,
+}
+
 impl Place {
     fn of(id: NodeId) -> Place {
         if id.0 & 1 == 1 {
@@ -161,13 +170,11 @@ impl Overlay {
         let Some(copy) = self.copied.get(&node).copied() else {
             return (Place::Lower(node).id(), attr);
         };
-        match self.upper_attr(copy) {
-            Ok(attr) => (Place::Upper(copy).id(), attr),
-            Err(_) => {
-                self.copied.remove(&node);
-                (Place::Lower(node).id(), attr)
-            }
+        if let Ok(attr) = self.upper_attr(copy) {
+            return (Place::Upper(copy).id(), attr);
         }
+        self.copied.remove(&node);
+        (Place::Lower(node).id(), attr)
     }
 
     fn upper_attr(&mut self, node: NodeId) -> Sys<Attr> {
@@ -187,12 +194,12 @@ impl Overlay {
         }
     }
 
-    /// What the upper tree alone says of a name: `None` nothing, `Some(None)` that it is hidden.
-    fn in_upper(&mut self, dir: NodeId, name: &[u8]) -> Sys<Option<Option<(NodeId, Attr)>>> {
+    /// What the upper tree alone says of a name.
+    fn in_upper(&mut self, dir: NodeId, name: &[u8]) -> Sys<Above> {
         match self.upper.lookup(dir, name) {
-            Ok((_, attr)) if attr.kind == WHITEOUT => Ok(Some(None)),
-            Ok(found) => Ok(Some(Some(found))),
-            Err(Errno::NoEnt) => Ok(None),
+            Ok((_, attr)) if attr.kind == WHITEOUT => Ok(Above::Hidden),
+            Ok((node, attr)) => Ok(Above::Found(node, attr)),
+            Err(Errno::NoEnt) => Ok(Above::Nothing),
             Err(errno) => Err(errno),
         }
     }
@@ -211,11 +218,11 @@ impl FileSystem for Overlay {
         let (node, attr) = match self.place(dir) {
             Place::Lower(dir) => self.lower.lookup(dir, name)?,
             Place::Upper(dir) => match self.in_upper(dir, name)? {
-                Some(Some((node, attr))) => {
+                Above::Found(node, attr) => {
                     return Ok((Place::Upper(node).id(), self.shown(node, attr)));
                 }
-                Some(None) => return Err(Errno::NoEnt),
-                None => self.lookup_below(dir, name)?,
+                Above::Hidden => return Err(Errno::NoEnt),
+                Above::Nothing => self.lookup_below(dir, name)?,
             },
         };
         Ok(self.risen(node, attr))
@@ -275,6 +282,14 @@ impl FileSystem for Overlay {
             Place::Upper(dir) => self.upper.name(dir),
             Place::Lower(dir) if self.removed.contains(&dir) => Err(Errno::NoEnt),
             Place::Lower(dir) => self.lower.name(dir),
+        }
+    }
+
+    fn may_open(&mut self, node: NodeId, read: bool, write: bool) -> Sys<()> {
+        match self.place(node) {
+            Place::Upper(_) => Ok(()),
+            // To be written it is copied, which reads it.
+            Place::Lower(node) => self.lower.may_open(node, read || write, false),
         }
     }
 

@@ -571,3 +571,30 @@ fn content_by_position() {
     f.vfs.sync(loc).unwrap();
     assert!(f.vfs.statfs(loc).unwrap().blocks > 0);
 }
+
+#[test]
+fn what_the_host_refuses_is_refused_at_open() {
+    // A user that may not write the file on the host, as far as a test that may run as root can tell.
+    let (mut f, scratch) = mounted(Rights::READ_WRITE);
+    let loc = f.open("m/sealed", "wcx", 0o444).unwrap();
+    f.vfs.pin(loc).unwrap();
+    assert_eq!(
+        f.vfs.write_at(loc, 0, b"once"),
+        Ok(4),
+        "who makes a file may write it whatever its mode"
+    );
+    f.vfs.unpin(loc);
+    assert_eq!(host_mode(&scratch.at("in/sealed")), 0o444);
+    assert_eq!(f.open("m/sealed", "w", 0).unwrap_err(), Acces);
+    fs::remove_file(scratch.at("in/sealed")).unwrap();
+    assert_eq!(f.open("m/sealed", "r", 0).unwrap_err(), NoEnt);
+    // One file made after the other: at most one is held open without a pin.
+    for n in 0..50 {
+        f.open(&format!("m/n{n}"), "wcx", 0o644).unwrap();
+    }
+    let target = scratch.at("in/n0");
+    let is_n0 = |fd: fs::DirEntry| fs::read_link(fd.path()).is_ok_and(|to| to == target);
+    if let Ok(mut fds) = fs::read_dir("/proc/self/fd") {
+        assert!(!fds.any(|fd| is_n0(fd.unwrap())));
+    }
+}

@@ -3,6 +3,8 @@
 mod host;
 mod linux;
 mod model;
+mod overlay;
+mod scale;
 mod semantics;
 
 use super::*;
@@ -45,6 +47,11 @@ impl Fixture {
             cred: USER,
             cwd,
         }
+    }
+
+    /// Mounts at `/m`, which must be there.
+    fn mount(&mut self, fs: Box<dyn FileSystem>) {
+        self.vfs.mount(b"/m", fs, Rights::READ_WRITE).unwrap();
     }
 
     fn as_user(&mut self, uid: u32, gid: u32) -> &mut Self {

@@ -6,8 +6,8 @@
 
 use crate::vfs::map::Map;
 use crate::vfs::types::Kind;
-use std::hash::{DefaultHasher, Hasher as _};
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::{Arc, LazyLock};
 
 /// One name.
 #[derive(Clone)]
@@ -36,10 +36,28 @@ pub(crate) struct Dir {
     pub(crate) origin: Option<Arc<[u8]>>,
 }
 
+/// The hash of a name: folded multiplications, keyed by a secret of this process, so that a guest cannot find names that collide.
 fn hash(name: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(name);
-    hasher.finish()
+    static SECRET: LazyLock<(u64, u64)> = LazyLock::new(|| {
+        let random = || RandomState::new().build_hasher().finish();
+        (random() | 1, random() | 1)
+    });
+    let fold = |a: u64, b: u64| {
+        let product = u128::from(a) * u128::from(b);
+        (product >> 64) as u64 ^ product as u64
+    };
+    let (first, second) = *SECRET;
+    let mut hash = first ^ name.len() as u64;
+    let mut words = name.chunks_exact(8);
+    for word in &mut words {
+        let word = u64::from_le_bytes(word.try_into().expect("chunks of 8"));
+        hash = fold(hash ^ word, second);
+    }
+    let rest = words
+        .remainder()
+        .iter()
+        .fold(0, |rest, byte| rest << 8 | u64::from(*byte));
+    fold(fold(hash ^ rest, second), first)
 }
 
 impl Cookies {

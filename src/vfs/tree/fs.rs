@@ -63,10 +63,10 @@ impl TreeFs {
 
     /// What is held beyond the tree's base, open files without a name included.
     pub fn usage(&self) -> Usage {
-        let tree = self.tree.usage();
+        let (tree, open, base) = (self.tree.used, self.orphan_usage, self.tree.base);
         Usage {
-            bytes: tree.bytes + self.orphan_usage.bytes,
-            files: tree.files + self.orphan_usage.files,
+            bytes: (tree.bytes + open.bytes).saturating_sub(base.bytes),
+            files: (tree.files + open.files).saturating_sub(base.files),
         }
     }
 
