@@ -239,7 +239,9 @@ impl Kernel {
         }
         match file.object {
             Object::File(loc) => {
-                let count = if file.flags.append {
+                let count = if from.is_empty() {
+                    0
+                } else if file.flags.append {
                     let (end, count) = self.vfs.append(loc, from)?;
                     file.offset = end;
                     count
@@ -278,11 +280,11 @@ impl Kernel {
         waker: &Waker,
     ) -> Sys<Poll<usize>> {
         let pipe = &mut self.pipes[key];
-        if pipe.readers == 0 {
-            return Err(Errno::Pipe);
-        }
         if from.is_empty() {
             return Ok(Poll::Ready(0));
+        }
+        if pipe.readers == 0 {
+            return Err(Errno::Pipe);
         }
         let mut room = pipe.room_for(from.len());
         if room.is_none() && !nonblock && pipe.found_full() {

@@ -55,6 +55,9 @@ impl Kernel {
         if self.procs.get(pid)?.opening.is_some() {
             return self.go_on_opening(pid, waker);
         }
+        if how.flags.create && how.flags.directory {
+            return Err(Errno::Inval);
+        }
         let base = self.base(pid, dirfd, path)?;
         let process = self.procs.get_mut(pid)?;
         let (cred, mode) = (process.cred, how.mode & !process.umask & 0o7777);
@@ -62,8 +65,10 @@ impl Kernel {
         if process.fds.lowest_free(0) as u32 >= open_files {
             return Err(self.trip_open_files(pid));
         }
+        self.proc.take_followed();
         let loc = self.tree(pid, |vfs| vfs.open(&cred, base, path, how.flags, mode))?;
         let object = self.object_at(pid, loc, how)?;
+        let opened_as = self.opened_as(loc, base, path);
         let file = self.new_file(OpenFile {
             flags: FdFlags {
                 append: how.flags.append,
@@ -71,7 +76,7 @@ impl Kernel {
                 ..how.sync
             },
             rights: how.rights.unwrap_or(FdRights::ALL),
-            opened_as: (path.len() <= OPENED_AS_MAX).then(|| (base, path.into())),
+            opened_as,
             ..OpenFile::new(object, how.flags.read, how.flags.write)
         });
         if let Object::Pipe(pipe, Some(_)) = object
@@ -85,6 +90,18 @@ impl Kernel {
             return self.go_on_opening(pid, waker);
         }
         self.add_fd(pid, file, 0, how.cloexec).map(Poll::Ready)
+    }
+
+    /// What to remember of how a file was opened. Through `/proc/<pid>/fd`: what is known there.
+    fn opened_as(&mut self, loc: Loc, base: Loc, path: &[u8]) -> Option<(Loc, Box<[u8]>)> {
+        let is_object = self.proc.as_fd(loc).is_some();
+        if let Some((pid, fd)) = self.proc.take_followed()
+            && let Ok(other) = self.file(pid, fd)
+            && (is_object || other.loc() == Some(loc))
+        {
+            return other.opened_as.clone();
+        }
+        (path.len() <= OPENED_AS_MAX).then(|| (base, path.into()))
     }
 
     /// What an open of a node refers to; the node is pinned.

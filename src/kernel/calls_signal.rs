@@ -94,7 +94,8 @@ impl Kernel {
         Ok(())
     }
 
-    /// Sets what the process does with a signal (`None` only asks) and tells what it did.
+    /// Sets what the process does with a signal (`None` only asks) and tells what it did. One that was caught, is pending and has its default
+    /// action back may kill the caller: ask `killed`.
     pub fn sigaction(
         &mut self,
         pid: Pid,
@@ -108,6 +109,9 @@ impl Kernel {
                 return Err(Errno::Inval);
             }
             signals.set_disposition(signal, to);
+            if let Some(fatal) = signals.settle() {
+                self.terminate(pid, fatal);
+            }
         }
         Ok(old)
     }

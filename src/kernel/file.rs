@@ -7,7 +7,7 @@ use super::pipe::Pipe;
 use super::slab::Key;
 use super::stream::Stream;
 use super::{Kernel, Pid};
-use crate::vfs::Loc;
+use crate::vfs::{Loc, MountId, NodeId};
 
 /// What an open file reads and writes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +77,21 @@ impl OpenFile {
         }
     }
 
+    /// What its locks are on: the node, or a place that stands for its pipe or stream.
+    pub(super) fn lock_place(&self) -> Loc {
+        let place = |kind, number| Loc {
+            mount: MountId(u32::MAX - kind),
+            node: NodeId(u64::from(number)),
+        };
+        match self.object {
+            Object::File(loc) | Object::Dir(loc) | Object::Device(_, loc) => loc,
+            Object::Pipe(pipe, fifo) => fifo.unwrap_or(place(0, pipe.raw())),
+            Object::Stream { input, output } => {
+                place(1, input.or(output).map_or(0, |stream| stream.raw()))
+            }
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn test_key() -> Key<OpenFile> {
         super::slab::Slab::default().insert(OpenFile::new(
@@ -123,7 +138,7 @@ impl Kernel {
         }
         let file = self.files.remove(key);
         if file.locks {
-            self.unlock_closed(key, file.loc());
+            self.unlock_closed(key, file.lock_place());
         }
         match file.object {
             Object::File(loc) | Object::Dir(loc) | Object::Device(_, loc) => self.vfs.unpin(loc),

@@ -1,4 +1,4 @@
-//! `flock`: locks on nodes, held by open files.
+//! `flock`: locks on nodes (and pipes and streams), held by open files.
 
 use super::calls_fd::FlockOp;
 use super::file::OpenFile;
@@ -9,7 +9,7 @@ use crate::base::{Errno, Sys};
 use crate::vfs::Loc;
 use std::task::{Poll, Waker};
 
-/// The locks on one node.
+/// The locks on one node, pipe or stream.
 #[derive(Default)]
 pub(super) struct FileLock {
     shared: Vec<Key<OpenFile>>,
@@ -65,8 +65,7 @@ impl Kernel {
         let process = self.procs.get(pid)?;
         let key = process.fds.get(fd)?.file;
         let file = &mut self.files[key];
-        // Locks on pipes and streams would be seen by nobody.
-        let loc = file.loc().ok_or(Errno::Inval)?;
+        let loc = file.lock_place();
         file.locks = true;
         let lock = self.locks.entry(loc).or_default();
         let held = lock.exclusive == Some(key) || lock.shared.contains(&key);
@@ -91,8 +90,7 @@ impl Kernel {
     }
 
     /// An open file that may have had a lock is closed.
-    pub(super) fn unlock_closed(&mut self, file: Key<OpenFile>, loc: Option<Loc>) {
-        let Some(loc) = loc else { return };
+    pub(super) fn unlock_closed(&mut self, file: Key<OpenFile>, loc: Loc) {
         let Some(lock) = self.locks.get_mut(&loc) else {
             return;
         };

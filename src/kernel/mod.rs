@@ -10,7 +10,7 @@
 //!
 //! **Dying.** A fatal signal or a tripped limit marks a process ([`Kernel::killed`]) and wakes its task waker
 //! ([`Kernel::set_task_waker`]); the launcher then drops the program and reports [`Kernel::exited`]. Whoever runs a program must also ask
-//! `killed` after a call *of that process* came back with an error, and after `kill`, `sigmask`, `limit`: it may have killed itself.
+//! `killed` after a call *of that process* came back with an error, and after `kill`, `sigmask`, `sigaction`, `limit`: it may have killed itself.
 //!
 //! **Invariants.** Descriptor → open file → object: a descriptor holds its open file, an open file its end of a pipe, its stream or the pin
 //! on its node; `release` in `file.rs` undoes all of that. A process that is not a zombie counts in its exec's `live`.
@@ -129,7 +129,7 @@ impl Kernel {
     pub fn new(parts: KernelParts) -> Kernel {
         let mut vfs = parts.vfs;
         let mut proc = proc_link::ProcLink::default();
-        if let Ok(mount) = vfs.mount(b"/proc", Box::new(proc.file_system()), Rights::READ_ONLY) {
+        if let Ok(mount) = vfs.mount(b"/proc", Box::new(proc.file_system()), Rights::READ_WRITE) {
             proc.mounted(mount);
         }
         Kernel {

@@ -12,7 +12,9 @@ use super::process::{Pid, Process, Processes};
 use super::slab::Slab;
 use super::stream::Stream;
 use crate::base::{Errno, Sys};
-use crate::vfs::{Attr, Cred, DirEntry, FileSystem, Kind, Loc, MountId, NodeId, StatFs};
+use crate::vfs::{
+    Attr, Cred, DirEntry, FileSystem, Kind, Loc, MountId, NewNode, NodeId, SetAttr, StatFs,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a node of `/proc` is. The number is the lowest byte of its id.
@@ -219,9 +221,27 @@ impl Lent {
         self.procs.get(pid).map_err(|_| Errno::NoEnt)
     }
 
-    /// Whether the caller may use the links to what a process has.
-    pub(super) fn may_follow(&self, process: &Process) -> bool {
-        may_follow(self.procs.get(self.caller).ok(), process)
+    /// Where a link of a process leads, if the caller may know.
+    fn target(&self, node: Node, mount: MountId) -> Option<Loc> {
+        let process = self.procs.get(node.pid).ok()?;
+        if process.is_zombie() || !may_follow(self.procs.get(self.caller).ok(), process) {
+            return None;
+        }
+        Some(match node.what {
+            What::Cwd => process.cwd,
+            What::Exe => process.program,
+            What::RootLink => self.facts.root,
+            _ => match self.object(node.pid, node.fd).ok()? {
+                Object::File(loc) | Object::Dir(loc) | Object::Device(_, loc) => loc,
+                Object::Pipe(..) | Object::Stream { .. } => {
+                    let what = What::FdObject;
+                    Loc {
+                        mount,
+                        node: Node { what, ..node }.id(),
+                    }
+                }
+            },
+        })
     }
 
     fn attr(&self, node: Node) -> Sys<Attr> {
@@ -270,6 +290,8 @@ fn plain_attr(node: Node, owner: Cred) -> Attr {
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) lent: Option<Lent>,
+    /// The descriptor whose link was followed last.
+    pub(super) followed: Option<(Pid, Fd)>,
     /// Somebody asked for what was not lent.
     pub(super) wanted: bool,
     pub(super) mount: Option<MountId>,
@@ -364,28 +386,11 @@ impl FileSystem for ProcFs {
         ) {
             return None;
         }
-        let lent = shared.lent().ok()?;
-        let process = lent
-            .procs
-            .get(node.pid)
-            .ok()
-            .filter(|process| !process.is_zombie() && lent.may_follow(process))?;
-        match node.what {
-            What::Cwd => Some(process.cwd),
-            What::Exe => Some(process.program),
-            What::RootLink => Some(lent.facts.root),
-            _ => Some(match lent.object(node.pid, node.fd).ok()? {
-                Object::File(loc) | Object::Dir(loc) | Object::Device(_, loc) => loc,
-                Object::Pipe(..) | Object::Stream { .. } => Loc {
-                    mount,
-                    node: Node {
-                        what: What::FdObject,
-                        ..node
-                    }
-                    .id(),
-                },
-            }),
+        let target = shared.lent().ok()?.target(node, mount)?;
+        if node.what == What::FdLink {
+            shared.followed = Some((node.pid, node.fd));
         }
+        Some(target)
     }
 
     fn read_at(&mut self, node: NodeId, offset: u64, into: &mut [u8]) -> Sys<usize> {
@@ -478,6 +483,27 @@ impl FileSystem for ProcFs {
             .entries()
             .and_then(|all| all.iter().find(|(_, what)| *what == node.what));
         entry.map(|(name, _)| name.to_vec()).ok_or(Errno::NoEnt)
+    }
+
+    fn create(&mut self, _: NodeId, _: &[u8], _: NewNode<'_>) -> Sys<NodeId> {
+        // As on Linux: what is not there cannot be.
+        Err(Errno::NoEnt)
+    }
+
+    fn unlink(&mut self, _: NodeId, _: &[u8]) -> Sys<()> {
+        Err(Errno::Perm)
+    }
+
+    fn rmdir(&mut self, _: NodeId, _: &[u8]) -> Sys<()> {
+        Err(Errno::Perm)
+    }
+
+    fn rename(&mut self, _: NodeId, _: &[u8], _: NodeId, _: &[u8]) -> Sys<()> {
+        Err(Errno::Perm)
+    }
+
+    fn set_attr(&mut self, _: NodeId, _: SetAttr) -> Sys<()> {
+        Err(Errno::Perm)
     }
 
     fn statfs(&mut self) -> StatFs {

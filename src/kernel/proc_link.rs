@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex};
 pub(super) struct ProcLink {
     shared: Arc<Mutex<Shared>>,
     mount: Option<MountId>,
+    /// The descriptor whose link the last call that came here has followed.
+    followed: Option<(Pid, Fd)>,
 }
 
 impl ProcLink {
@@ -39,6 +41,11 @@ impl ProcLink {
         } else {
             None
         }
+    }
+
+    /// The descriptor whose link has been followed since this was last asked.
+    pub(super) fn take_followed(&mut self) -> Option<(Pid, Fd)> {
+        self.followed.take()
     }
 
     /// The descriptor that a node stands for, where it is a pipe's or stream's.
@@ -68,6 +75,7 @@ impl Kernel {
         let result = call(&mut self.vfs);
         let mut shared = lock(&self.proc.shared);
         shared.wanted = false;
+        self.proc.followed = shared.followed.take();
         if let Some(lent) = shared.lent.take() {
             (self.procs, self.files, self.streams) = (lent.procs, lent.files, lent.streams);
         }

@@ -101,7 +101,11 @@ impl Kernel {
         process.task = None;
         let old = std::mem::replace(&mut process.program, found.loc);
         let closed = process.fds.remove_cloexec();
+        let fatal = process.signals.settle();
         self.vfs.unpin(old);
+        if let Some(fatal) = fatal {
+            self.terminate(pid, fatal);
+        }
         for descriptor in closed {
             self.release(descriptor.file);
         }

@@ -135,7 +135,6 @@ impl Signals {
         Signals {
             caught: 0,
             restart: 0,
-            ready: 0,
             ..self
         }
     }
@@ -210,8 +209,14 @@ impl Signals {
     /// Changes the mask; what no longer is blocked takes its effect. The signal that kills the process, if one does.
     pub(super) fn set_mask(&mut self, mask: u64) -> Option<Signal> {
         self.mask = mask & !FORCED;
-        let mut open = self.pending & !self.mask & !self.caught;
+        self.settle()
+    }
+
+    /// Lets what is pending, not blocked and not (or no longer) caught take its effect. The signal that kills the process, if one does.
+    pub(super) fn settle(&mut self) -> Option<Signal> {
+        let mut open = (self.pending & !self.mask | self.ready) & !self.caught;
         self.pending &= !open;
+        self.ready &= !open;
         while let Some(signal) = Signal::lowest(open) {
             if !self.is_ignored(signal.bit()) {
                 return Some(signal);

@@ -301,3 +301,27 @@ fn alarms_fire_once_or_again() {
     b.kernel.fire_timers(None);
     assert_eq!(b.kernel.killed(sh), Some(Signal::ALRM));
 }
+
+#[test]
+fn a_pending_signal_that_is_no_longer_caught_takes_effect() {
+    let mut b = Sandbox::new();
+    let (_, sh, _) = b.exec();
+    for exec in [true, false] {
+        let child = b.spawn(sh);
+        b.kernel.sigaction(child, Signal::TERM, CATCH).unwrap();
+        b.kernel.sigaction(child, Signal::CHLD, CATCH).unwrap();
+        b.kernel.kill(sh, child.0, Some(Signal::CHLD)).unwrap();
+        b.kernel.kill(sh, child.0, Some(Signal::TERM)).unwrap();
+        assert_eq!(b.kernel.killed(child), None);
+        if exec {
+            let execed = b.kernel.exec(child, b"/bin/cat", false, b"cat\0", b"");
+            assert_eq!(execed, Ok(Execed::Replaced));
+        } else {
+            let default = Some(Disposition::Default);
+            b.kernel.sigaction(child, Signal::CHLD, default).unwrap();
+            assert_eq!(b.kernel.killed(child), None);
+            b.kernel.sigaction(child, Signal::TERM, default).unwrap();
+        }
+        assert_eq!(b.kernel.killed(child), Some(Signal::TERM));
+    }
+}
