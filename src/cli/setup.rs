@@ -1,5 +1,6 @@
 //! From arguments to an engine, an image and a sandbox.
 
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -89,7 +90,12 @@ pub fn mount(text: &str) -> Result<Mount> {
 /// Sets working directory and environment as the arguments ask.
 pub fn apply(args: &SandboxArgs, mut exec: Exec) -> Result<Exec> {
     exec.cwd = args.cwd.clone().into_bytes();
-    for pair in &args.env {
+    environment(&args.env, exec)
+}
+
+/// Sets environment variables, each `K=V`.
+pub fn environment(pairs: &[OsString], mut exec: Exec) -> Result<Exec> {
+    for pair in pairs {
         let pair = pair.as_bytes();
         let equals = pair.iter().position(|b| *b == b'=').filter(|at| *at > 0);
         let equals = equals.ok_or_else(|| UsageError(format!("--env {}: not K=V", String::from_utf8_lossy(pair))))?;

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::output::{Captured, InputStream, OutputStream};
 use crate::base::{Exceeded, Limits};
+use crate::wasi::Preopen;
 
 /// One command to run in a sandbox. Start from [`Exec::bash`] or [`Exec::program`] and change what differs.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Exec {
     pub output: Output,
     /// Continue the sandbox's shell session: start with its variables, functions and options, and leave them for the next one.
     pub session: bool,
+    /// Directories that programs which know only preview 1 find opened, and cannot leave; `None`: what docs/abi.md says.
+    pub preopens: Option<Vec<Preopen>>,
     /// Narrower limits for this exec: fuel, wall time and output; a wider one than the sandbox's is cut down to it.
     pub limits: Option<Limits>,
 }
@@ -73,6 +76,7 @@ impl Exec {
             stdin: Stdin::Empty,
             output: Output::Capture,
             session: false,
+            preopens: None,
             limits: None,
         }
     }

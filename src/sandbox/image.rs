@@ -143,6 +143,11 @@ impl Image {
         Ok(Image(Arc::new(ImageInner { engine: engine.clone(), dir, tree, programs })))
     }
 
+    /// An image that is only a file tree: a program in it is compiled when it is first run.
+    pub fn from_tree(engine: &Engine, tree: Tree) -> Image {
+        Image(Arc::new(ImageInner { engine: engine.clone(), dir: PathBuf::new(), tree, programs: HashMap::new() }))
+    }
+
     /// The engine the image was opened for.
     pub fn engine(&self) -> &Engine {
         &self.0.engine

@@ -17,7 +17,7 @@ use super::image::ImageInner;
 use super::modules::{ModuleError, Program, UPLOAD_BYTES_MAX};
 use crate::base::{Errno, Exceeded, Limit, Sys};
 use crate::kernel::{self, ExecId, ExitStatus, Kernel, LaunchRequest, Launcher, Pid, Signal, Usage};
-use crate::wasi::{self, ExecRequest, ExitRequest, Guest, MemoryBudget, MemoryExceeded, MemoryLimiter, Pace};
+use crate::wasi::{self, ExecRequest, ExitRequest, Guest, MemoryBudget, MemoryExceeded, MemoryLimiter, Pace, Preopen};
 
 /// What the processes of one sandbox share on the host's side.
 pub(super) struct Shared {
@@ -34,11 +34,13 @@ pub(super) struct ExecMeter {
     pub fuel_limit: u64,
     pub fuel_used: AtomicU64,
     pub fault: Mutex<Option<String>>,
+    /// See [`Exec::preopens`](super::Exec::preopens).
+    pub preopens: Option<Vec<Preopen>>,
 }
 
 impl ExecMeter {
-    pub fn new(fuel_limit: u64) -> ExecMeter {
-        ExecMeter { fuel_limit, fuel_used: AtomicU64::new(0), fault: Mutex::new(None) }
+    pub fn new(fuel_limit: u64, preopens: Option<Vec<Preopen>>) -> ExecMeter {
+        ExecMeter { fuel_limit, fuel_used: AtomicU64::new(0), fault: Mutex::new(None), preopens }
     }
 
     fn left(&self) -> u64 {
@@ -97,10 +99,11 @@ async fn run(shared: Arc<Shared>, request: LaunchRequest, _slot: OwnedSemaphoreP
     let meter = {
         // Whoever starts an exec enters its meter before letting go of the kernel.
         let _started = lock(&kernel);
-        lock(&shared.meters).get(&exec).cloned().unwrap_or_else(|| Arc::new(ExecMeter::new(0)))
+        lock(&shared.meters).get(&exec).cloned().unwrap_or_else(|| Arc::new(ExecMeter::new(0, None)))
     };
     let limiter = MemoryLimiter::new(shared.memory.clone());
-    let guest = Guest::new(kernel.clone(), pid, request.argv.clone(), request.env.clone(), program.legacy, limiter);
+    let mut guest = Guest::new(kernel.clone(), pid, request.argv.clone(), request.env.clone(), program.legacy, limiter);
+    guest.preopens.clone_from(&meter.preopens);
     let mut store = Store::new(&shared.engine.wasm, guest);
     store.limiter(|guest| &mut guest.limiter);
     let granted = meter.left();

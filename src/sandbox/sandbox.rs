@@ -15,7 +15,7 @@ use super::output::{BytesSource, Captured, Capturing, input_stream, output_strea
 use super::process::{ExecMeter, Shared, WasmLauncher, lock};
 use crate::base::{Errno, Exceeded, Limit, Limits, Sys};
 use crate::kernel::{self, Entropy, ExecEnd, ExecId, ExecOutcome, ExecStart, Kernel, KernelParts, Sink, Source};
-use crate::vfs::{self, Cred, HostDir, Overlay, Rights, Tree, Vfs};
+use crate::vfs::{Clock, Cred, HostDir, Overlay, Rights, Tree, Vfs};
 use crate::wasi::MemoryBudget;
 
 /// Who everything in a sandbox runs as: `user`.
@@ -120,7 +120,7 @@ impl Sandbox {
                 vfs,
                 limits: config.limits.clone(),
                 launcher: Box::new(WasmLauncher(made)),
-                clock: Arc::new(vfs::SystemClock),
+                clock: Arc::new(Monotonic(std::time::Instant::now())),
                 entropy: Entropy::from_host(),
                 hostname: "coquina".into(),
             }))
@@ -182,7 +182,7 @@ impl Sandbox {
                 })
                 .map_err(|errno| not_started(&exec, errno))?;
             // Entered with the kernel locked: the process's task looks for it under that lock.
-            let meter = Arc::new(ExecMeter::new(limits.fuel));
+            let meter = Arc::new(ExecMeter::new(limits.fuel, exec.preopens.clone()));
             lock(&self.shared.meters).insert(id, meter.clone());
             (id, meter)
         };
@@ -308,6 +308,15 @@ fn poll_alarms(k: &mut Kernel, alarm: &mut Option<std::pin::Pin<Box<Sleep>>>, cx
         }
     }
     *alarm = None;
+}
+
+/// The host's monotonic clock, from when a sandbox was made: setting the time of day moves no alarm.
+struct Monotonic(std::time::Instant);
+
+impl Clock for Monotonic {
+    fn now(&self) -> i64 {
+        i64::try_from(self.0.elapsed().as_nanos()).unwrap_or(i64::MAX)
+    }
 }
 
 /// The guest's ends of an exec's standard streams.

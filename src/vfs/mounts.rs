@@ -231,10 +231,11 @@ impl Vfs {
         dir
     }
 
-    /// The absolute path of a directory; `NoEnt` if it was removed, `NameTooLong` if no path can be that long.
-    pub fn path_of(&mut self, dir: Loc) -> Sys<Vec<u8>> {
+    /// The absolute path of a directory, or one of those of a file; `NoEnt` if it was removed, `NameTooLong` if no path
+    /// can be that long.
+    pub fn path_of(&mut self, loc: Loc) -> Sys<Vec<u8>> {
         let (mut names, mut length) = (Vec::new(), 0);
-        let mut at = dir;
+        let mut at = loc;
         loop {
             let outer = self.uncovered(at);
             let root = self.fs(outer.mount)?.root();

@@ -205,7 +205,7 @@ pub struct StatFs {
 /// What a tree holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Usage {
-    /// Allocated content (holes are free), symlink texts included, in bytes.
+    /// Allocated content in pages of 4 KiB (holes are free), plus the texts of symlinks, in bytes.
     pub bytes: u64,
     /// Names, plus files without a name that are still open.
     pub files: u64,

@@ -253,44 +253,55 @@ proptest! {
 
 #[test]
 fn usage_is_exact() {
+    const PAGE: u64 = 4096;
     let limits = Limits {
-        tree_bytes: 200_000,
+        tree_bytes: 50 * PAGE,
         tree_files: 4,
         ..Limits::default()
     };
     let mut f = Fixture::with(Tree::new(), &limits);
     let usage = |f: &Fixture| (f.vfs.usage().bytes, f.vfs.usage().files);
     f.put("a", vec![1; 100_000]).unwrap();
-    assert_eq!(usage(&f), (100_000, 1));
+    assert_eq!(usage(&f), (25 * PAGE, 1));
+    assert_eq!(f.stat("a").unwrap().blocks, 25 * PAGE / 512);
     f.put("a", vec![2; 50_000]).unwrap();
-    assert_eq!(usage(&f), (50_000, 1), "overwritten");
+    assert_eq!(usage(&f), (13 * PAGE, 1), "overwritten");
     f.link("a", "b").unwrap();
-    assert_eq!(usage(&f), (50_000, 2));
+    assert_eq!(usage(&f), (13 * PAGE, 2));
     f.symlink("12345", "s").unwrap();
-    assert_eq!(usage(&f), (50_005, 3));
+    assert_eq!(usage(&f), (13 * PAGE + 5, 3));
     f.mkdir("d").unwrap();
     assert_eq!(f.mkdir("e").unwrap_err(), Errno::NoSpc);
     assert_eq!(f.link("a", "e").unwrap_err(), Errno::NoSpc);
     f.rename("b", "d/b").unwrap();
-    assert_eq!(usage(&f), (50_005, 4));
+    assert_eq!(usage(&f), (13 * PAGE + 5, 4));
     let loc = f.loc("a").unwrap();
     f.vfs.pin(loc).unwrap();
     f.unlink("a").unwrap();
     f.unlink("d/b").unwrap();
-    assert_eq!(usage(&f), (50_005, 3), "open, so it still counts");
-    // Space runs out midway.
-    assert_eq!(f.vfs.write_at(loc, 50_000, &[3; 200_000]), Ok(149_995));
-    assert_eq!(f.vfs.write_at(loc, 199_995, &[3]), Err(Errno::NoSpc));
+    assert_eq!(usage(&f), (13 * PAGE + 5, 3), "open, so it still counts");
+    // Space runs out midway: 49 pages and the five bytes fit.
+    let big = vec![3; 300_000];
+    assert_eq!(f.vfs.write_at(loc, 50_000, &big), Ok(49 * 4096 - 50_000));
+    assert_eq!(f.vfs.write_at(loc, 49 * PAGE, &[3]), Err(Errno::NoSpc));
     assert_eq!(
-        f.vfs.write_at(loc, 0, &[3; 1000]),
+        f.vfs.write_at(loc, 0, &big[..1000]),
         Ok(1000),
         "overwriting needs no space"
     );
-    assert_eq!(f.symlink("x", "t").unwrap_err(), Errno::NoSpc);
+    assert_eq!(f.symlink(&"x".repeat(4092), "t").unwrap_err(), Errno::NoSpc);
     f.vfs.truncate(loc, 1 << 40).unwrap();
-    assert_eq!(usage(&f), (200_000, 3));
-    f.vfs.truncate(loc, 70_000).unwrap();
-    assert_eq!(usage(&f), (70_005, 3));
+    assert_eq!(usage(&f), (49 * PAGE + 5, 3));
+    // A chunk cut to a page, and one byte in each of many chunks.
+    f.vfs.truncate(loc, 65_536 + 1).unwrap();
+    assert_eq!(usage(&f), (17 * PAGE + 5, 3));
+    f.vfs.truncate(loc, 65_536).unwrap();
+    assert_eq!(usage(&f), (16 * PAGE + 5, 3));
+    for chunk in 1..34 {
+        assert_eq!(f.vfs.write_at(loc, chunk << 16, b"x"), Ok(1));
+    }
+    assert_eq!(f.vfs.write_at(loc, 34 << 16, b"x"), Err(Errno::NoSpc));
+    assert_eq!(usage(&f), (49 * PAGE + 5, 3));
     f.vfs.unpin(loc);
     assert_eq!(usage(&f), (5, 2));
     f.rmdir("d").unwrap();

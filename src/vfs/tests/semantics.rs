@@ -266,6 +266,7 @@ fn rename_replaces() {
     f.rename("d", "empty").unwrap();
     assert_eq!(f.text("empty/g"), "inner");
     assert_eq!(f.path_of("empty/e").unwrap(), "/empty/e");
+    assert_eq!(f.path_of("empty/g").unwrap(), "/empty/g");
     assert_eq!(f.stat("/").unwrap().nlink, 3);
     f.rename("empty/", "d/").unwrap();
     f.rename("lf", "lg").unwrap();

@@ -10,8 +10,13 @@ use std::sync::Arc;
 
 /// Bytes in a chunk.
 pub(crate) const CHUNK: usize = 64 * 1024;
-/// What content is allocated in, as far as `st_blocks` tells.
+/// What content is counted in, as `st_blocks` and quotas tell, in bytes: a chunk of one byte costs the host not much less.
 const PAGE: usize = 4096;
+
+/// What a chunk with `length` bytes counts for.
+fn counted(length: usize) -> u64 {
+    length.next_multiple_of(PAGE) as u64
+}
 
 #[derive(Clone)]
 enum Chunk {
@@ -75,10 +80,10 @@ impl File {
                 Chunk::Shared(content.slice(start..end)),
             );
         }
-        let size = content.len() as u64;
         File {
-            size,
-            allocated: size,
+            size: content.len() as u64,
+            // Chunks are whole pages but for the last.
+            allocated: counted(content.len()),
             chunks,
             blob: blob.map(Arc::new),
         }
@@ -88,15 +93,9 @@ impl File {
         self.size
     }
 
-    /// Bytes allocated.
+    /// Bytes allocated, in whole pages.
     pub(crate) fn allocated(&self) -> u64 {
         self.allocated
-    }
-
-    /// Units of 512 bytes allocated, in whole pages.
-    pub(crate) fn blocks(&self) -> u64 {
-        // All chunks but the last usually are full, so this is exact unless a file has several short chunks.
-        self.allocated.div_ceil(PAGE as u64) * (PAGE as u64 / 512)
     }
 
     pub(crate) fn blob(&self) -> Option<BlobId> {
@@ -134,14 +133,16 @@ impl File {
         while done < from.len() {
             let (number, start, mut count) = piece(offset + done as u64, from.len() - done);
             let length = self.chunks.get(number).map_or(0, Chunk::len);
-            let growth = (start + count).saturating_sub(length) as u64;
-            if growth > room {
-                count = (length + room as usize).saturating_sub(start);
+            let before = counted(length);
+            if counted(start + count) > before + room {
+                // As many whole pages as there is room for. Both are no more than a chunk.
+                let end = (before + room) as usize / PAGE * PAGE;
+                count = end.saturating_sub(start);
                 if count == 0 {
                     break;
                 }
             }
-            let growth = (start + count).saturating_sub(length) as u64;
+            let growth = counted(length.max(start + count)) - before;
             self.write_chunk(number, start, &from[done..done + count]);
             self.allocated += growth;
             room -= growth;
@@ -183,7 +184,7 @@ impl File {
             let (last, keep) = (size / CHUNK as u64, (size % CHUNK as u64) as usize);
             let first_gone = if keep == 0 { last } else { last + 1 };
             while let Some((number, chunk)) = self.chunks.at_or_after(first_gone) {
-                self.allocated -= chunk.len() as u64;
+                self.allocated -= counted(chunk.len());
                 self.chunks.remove(number);
             }
             self.cut_chunk(last, keep);
@@ -200,7 +201,7 @@ impl File {
         else {
             return;
         };
-        self.allocated -= (length - keep) as u64;
+        self.allocated -= counted(length) - counted(keep);
         match self.chunks.get_mut(number) {
             Some(Chunk::Shared(bytes)) => bytes.truncate(keep),
             Some(Chunk::Own(bytes)) => match Arc::get_mut(bytes) {

@@ -124,7 +124,8 @@ impl TreeFs {
     ) -> Sys<()> {
         let file = self.inode_mut(node)?.file_mut()?;
         let old = std::mem::replace(file, File::from_bytes(content, blob)).allocated();
-        self.charged(node, old, content.len() as u64);
+        let new = file.allocated();
+        self.charged(node, old, new);
         Ok(())
     }
 
@@ -257,11 +258,15 @@ impl FileSystem for TreeFs {
         Ok(())
     }
 
-    fn parent(&mut self, dir: NodeId) -> Sys<NodeId> {
-        Ok(NodeId(self.tree.dir(dir.0)?.parent()))
+    fn parent(&mut self, node: NodeId) -> Sys<NodeId> {
+        if node.0 == ROOT {
+            return Ok(node);
+        }
+        let link = self.tree.inode(node.0)?.links.iter().next();
+        Ok(NodeId(link.ok_or(Errno::NoEnt)?.0))
     }
 
-    fn name(&mut self, dir: NodeId) -> Sys<Vec<u8>> {
+    fn name(&mut self, node: NodeId) -> Sys<Vec<u8>> {
         let link = self
             .tree
             .inode(dir.0)?

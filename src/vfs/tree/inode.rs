@@ -151,7 +151,7 @@ impl Inode {
             ctime,
         } = self.meta;
         let (size, blocks) = match &self.body {
-            Body::File(file) => (file.size(), file.blocks()),
+            Body::File(file) => (file.size(), file.allocated() / 512),
             Body::Symlink(target) => (target.len() as u64, 0),
             Body::Dir(_) => (4096, 8),
             _ => (0, 0),
