@@ -271,7 +271,7 @@ fn reading_a_directory_is_stable_while_it_is_copied_up() {
 #[test]
 fn a_full_overlay_still_lets_remove() {
     let limits = Limits {
-        tree_bytes: 10,
+        tree_bytes: 4096 + 10,
         tree_files: 2,
         ..Limits::default()
     };

@@ -24,10 +24,9 @@ enum Cookies {
     Many(Arc<Vec<u64>>),
 }
 
-/// A directory.
-#[derive(Clone)]
+/// A directory. Which one it is in, its inode's link tells.
+#[derive(Clone, Default)]
 pub(crate) struct Dir {
-    parent: u64,
     last_cookie: u64,
     subdirs: u64,
     entries: Map<Entry>,
@@ -70,25 +69,6 @@ impl Cookies {
 }
 
 impl Dir {
-    pub(super) fn new(parent: u64) -> Dir {
-        Dir {
-            parent,
-            last_cookie: 0,
-            subdirs: 0,
-            entries: Map::default(),
-            hashes: Map::default(),
-            origin: None,
-        }
-    }
-
-    pub(crate) fn parent(&self) -> u64 {
-        self.parent
-    }
-
-    pub(super) fn set_parent(&mut self, parent: u64) {
-        self.parent = parent;
-    }
-
     pub(crate) fn subdirs(&self) -> u64 {
         self.subdirs
     }

@@ -1,6 +1,6 @@
 //! The edits of a tree's names: each leaves names, links, counts and usage in step, or changes nothing.
 
-use super::inode::{Body, Inode, LINKS_MAX};
+use super::inode::{Inode, LINKS_MAX};
 use super::{ROOT, Tree};
 use crate::base::{Errno, Sys};
 use crate::vfs::types::{Kind, NewNode};
@@ -22,7 +22,7 @@ impl Tree {
             return Err(Errno::Exist);
         }
         let ino = self.last_ino + 1;
-        let mut inode = Inode::new(new, dir, now);
+        let mut inode = Inode::new(new, now);
         let cookie = self.dir_mut(dir)?.insert(name.into(), ino, new.kind);
         inode.links.add((dir, cookie));
         self.used.files += 1;
@@ -133,25 +133,29 @@ impl Tree {
         inode.links.remove((from, from_cookie));
         inode.links.add((to, cookie));
         inode.meta.ctime = now;
-        if let Body::Dir(dir) = &mut inode.body {
-            dir.set_parent(to);
-        }
         self.touch(from, now);
         self.touch(to, now);
         Ok(removed)
     }
 
+    /// The directory that a node is in, or one of them; the root is in itself.
+    pub(super) fn parent(&self, ino: u64) -> Sys<u64> {
+        if ino == ROOT {
+            return Ok(ROOT);
+        }
+        let link = self.inode(ino)?.links.iter().next();
+        Ok(link.ok_or(Errno::NoEnt)?.0)
+    }
+
     /// Whether `dir` is `ancestor` or below it.
     fn is_within(&self, mut dir: u64, ancestor: u64) -> bool {
-        loop {
-            if dir == ancestor {
-                return true;
-            }
-            match self.dir(dir) {
-                Ok(inner) if dir != ROOT => dir = inner.parent(),
+        while dir != ancestor {
+            match self.parent(dir) {
+                Ok(parent) if dir != ROOT => dir = parent,
                 _ => return false,
             }
         }
+        true
     }
 
     /// Takes one name from an inode; with the last the inode leaves the tree.

@@ -134,7 +134,7 @@ impl File {
             let (number, start, mut count) = piece(offset + done as u64, from.len() - done);
             let length = self.chunks.get(number).map_or(0, Chunk::len);
             let before = counted(length);
-            if counted(start + count) > before + room {
+            if counted(start + count) > before.saturating_add(room) {
                 // As many whole pages as there is room for. Both are no more than a chunk.
                 let end = (before + room) as usize / PAGE * PAGE;
                 count = end.saturating_sub(start);

@@ -259,28 +259,14 @@ impl FileSystem for TreeFs {
     }
 
     fn parent(&mut self, node: NodeId) -> Sys<NodeId> {
-        if node.0 == ROOT {
-            return Ok(node);
-        }
-        let link = self.tree.inode(node.0)?.links.iter().next();
-        Ok(NodeId(link.ok_or(Errno::NoEnt)?.0))
+        self.tree.parent(node.0).map(NodeId)
     }
 
     fn name(&mut self, node: NodeId) -> Sys<Vec<u8>> {
-        let link = self
-            .tree
-            .inode(dir.0)?
-            .links
-            .iter()
-            .next()
-            .ok_or(Errno::NoEnt)?;
-        Ok(self
-            .tree
-            .dir(link.0)?
-            .entry(link.1)
-            .ok_or(Errno::NoEnt)?
-            .name
-            .to_vec())
+        let link = self.tree.inode(node.0)?.links.iter().next();
+        let (dir, cookie) = link.ok_or(Errno::NoEnt)?;
+        let entry = self.tree.dir(dir)?.entry(cookie);
+        Ok(entry.ok_or(Errno::NoEnt)?.name.to_vec())
     }
 
     fn pin(&mut self, node: NodeId) -> Sys<()> {

@@ -98,11 +98,11 @@ impl Links {
 }
 
 impl Inode {
-    /// A new inode without names; `parent` matters to a directory.
-    pub(super) fn new(new: &NewNode<'_>, parent: u64, now: i64) -> Inode {
+    /// A new inode without names.
+    pub(super) fn new(new: &NewNode<'_>, now: i64) -> Inode {
         let body = match new.kind {
             Kind::File => Body::File(File::default()),
-            Kind::Dir => Body::Dir(Box::new(Dir::new(parent))),
+            Kind::Dir => Body::Dir(Box::default()),
             Kind::Symlink => Body::Symlink(new.target.into()),
             Kind::CharDevice { major, minor } => Body::Device { major, minor },
             Kind::Fifo => Body::Fifo,
