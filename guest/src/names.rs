@@ -151,6 +151,19 @@ impl Sym {
         self.0 as usize
     }
 
+    /// [`Sym::index`] where a constant is needed.
+    #[must_use]
+    pub const fn place(self) -> u32 {
+        self.0
+    }
+
+    /// Is this one of the variables whose value is worked out when it is read?
+    #[inline]
+    #[must_use]
+    pub fn is_dynamic(self) -> bool {
+        self.0 >= Self::RANDOM.0 && self.0 < Self::END_OF_KNOWN.0
+    }
+
     /// The symbol at a place in such an array.
     #[must_use]
     pub fn from_index(n: usize) -> Self {

@@ -20,7 +20,7 @@ pub fn list(w: &mut Writer, l: &List) {
     });
 }
 
-fn and_or(w: &mut Writer, chain: &AndOr) {
+pub fn and_or(w: &mut Writer, chain: &AndOr) {
     pipeline(w, &chain.first);
     w.each(&chain.rest, |w, (op, p)| {
         w.flag(*op == Chain::And);
@@ -296,7 +296,7 @@ pub fn read_list(r: R) -> Option<List> {
     Some(List { items })
 }
 
-fn read_and_or(r: R) -> Option<AndOr> {
+pub fn read_and_or(r: R) -> Option<AndOr> {
     let first = read_pipeline(r)?;
     let rest = r.each(|r| {
         let op = if r.flag()? { Chain::And } else { Chain::Or };

@@ -353,6 +353,11 @@ impl Parser {
         Ok(Some(Assign { name, index, append, value }))
     }
 
+    /// An assignment that stands alone.
+    pub fn whole_assignment(&mut self) -> Option<Assign> {
+        self.assignment().ok().flatten()
+    }
+
     /// The elements of `name=( … )`, at the bracket.
     fn array(&mut self) -> Parse<Vec<Element>> {
         let line = self.line;

@@ -4,6 +4,11 @@
 pub trait Source {
     /// Appends the next line to `into`; false at the end.
     fn next_line(&mut self, into: &mut Vec<u8>) -> bool;
+
+    /// Is nothing but blank left? False if that cannot be known without reading.
+    fn is_at_end(&self) -> bool {
+        false
+    }
 }
 
 /// A script that is all there.
@@ -30,5 +35,9 @@ impl Source for Lines {
         into.extend_from_slice(&rest[..end]);
         self.pos += end;
         true
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.text[self.pos..].iter().all(u8::is_ascii_whitespace)
     }
 }

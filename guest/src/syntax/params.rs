@@ -192,7 +192,7 @@ impl Parser {
             }
             b'/' => {
                 self.pos += 1;
-                self.replacement(param)
+                self.replacement()
             }
             b'^' | b',' | b'~' => {
                 self.pos += 1;
@@ -229,7 +229,7 @@ impl Parser {
         Ok(word)
     }
 
-    fn replacement(&mut self, param: &Param) -> Parse<Op> {
+    fn replacement(&mut self) -> Parse<Op> {
         let anchor = match self.here() {
             b @ (b'/' | b'#' | b'%') => {
                 self.pos += 1;
@@ -240,7 +240,7 @@ impl Parser {
         let pattern = self.pattern_word(Stop::Slash)?;
         let with = if self.here() == b'/' {
             self.pos += 1;
-            self.test_word(param)?
+            self.pattern_word(Stop::Brace)?
         } else {
             Word::default()
         };

@@ -116,6 +116,13 @@ impl Parser {
         self.settings = settings;
     }
 
+    /// Is the script known to have nothing more?
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        let rest = self.buf.get(self.pos..).unwrap_or(&[]);
+        rest.iter().all(u8::is_ascii_whitespace) && (self.eof || self.source.is_at_end())
+    }
+
     /// The number of the line to be read next.
     #[must_use]
     pub fn line(&self) -> u32 {

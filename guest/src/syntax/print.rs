@@ -76,6 +76,20 @@ pub fn simple(s: &Simple) -> Vec<u8> {
     p.out
 }
 
+/// A compound command with its redirections.
+#[must_use]
+pub fn command_of(c: &Compound) -> Vec<u8> {
+    let mut p = Printer::default();
+    p.compound(c);
+    p.out
+}
+
+/// `( … )`.
+#[must_use]
+pub fn subshell(l: &List) -> Vec<u8> {
+    [b"( ", &list(l)[..], b" )"].concat()
+}
+
 /// The expression of `[[ ]]`.
 #[must_use]
 pub fn cond(c: &Cond) -> Vec<u8> {

@@ -604,4 +604,21 @@ impl Parser {
     pub fn whole_word(&mut self) -> Parse<Word> {
         self.word_until(Stop::Eof, false)
     }
+
+    /// Arithmetic from text that stands alone.
+    pub fn whole_arithmetic(&mut self) -> ArithText {
+        match self.arith_until(QuoteEnd::EofArith, 0) {
+            Ok(text) => text,
+            Err(_) => ArithText { source: self.buf.as_slice().into(), word: Word::literal(&self.buf), expr: OnceCell::new() },
+        }
+    }
+
+    /// Text that stands alone and is quoted like a here-document.
+    pub fn whole_quoted(&mut self) -> Word {
+        let parts = match self.quoted(QuoteEnd::Eof, 0) {
+            Ok(parts) => parts,
+            Err(_) => Box::new([Part::Lit(self.buf.as_slice().into())]),
+        };
+        Word { parts, brace: false }
+    }
 }

@@ -1,0 +1,113 @@
+//! `name=( … )`.
+
+use crate::names::Sym;
+use crate::shell::{Run, Shell, Unwind};
+use crate::syntax::ast::Element;
+use crate::syntax::print;
+use crate::vars::{Assoc, Attrs, Indexed, Key, Value};
+
+/// An element, expanded.
+enum Item {
+    Next(Vec<u8>),
+    Keyed { key: Key, append: bool, value: Vec<u8> },
+}
+
+impl Shell {
+    /// Assigns the elements of an array. `Err(None)`: refused, with the message written.
+    pub(crate) fn assign_elements(&mut self, name: Sym, elements: &[Element], append: bool) -> Result<(), Option<Unwind>> {
+        if name.is_dynamic() {
+            self.refresh_dynamic(name);
+        }
+        self.check_writable(name).map_err(|_| None)?;
+        let assoc = self.is_assoc(name);
+        let items = self.expand_elements(name, elements, assoc).map_err(Some)?;
+        if assoc { self.fill_assoc(name, items, append) } else { self.fill_indexed(name, items, append) }
+    }
+
+    fn expand_elements(&mut self, name: Sym, elements: &[Element], assoc: bool) -> Run<Vec<Item>> {
+        let mut items = Vec::new();
+        for e in elements {
+            match &e.index {
+                None => {
+                    let mut fields = Vec::new();
+                    if assoc {
+                        fields.push(self.expand_string(&e.value)?);
+                    } else {
+                        self.expand_word(&e.value, &mut fields)?;
+                    }
+                    items.extend(fields.into_iter().map(Item::Next));
+                }
+                Some(sub) => {
+                    let key = self.key_for(name, sub)?;
+                    if matches!(&key, Key::Name(k) if k.is_empty()) {
+                        let shown = [b"[", &sub.arith.source[..], b"]=", &print::word(&e.value), b": bad array subscript"].concat();
+                        self.complain(&shown);
+                        continue;
+                    }
+                    let value = self.expand_string(&e.value)?;
+                    items.push(Item::Keyed { key, append: e.append, value });
+                }
+            }
+        }
+        Ok(items)
+    }
+
+    fn fill_indexed(&mut self, name: Sym, items: Vec<Item>, append: bool) -> Result<(), Option<Unwind>> {
+        let var = self.vars.entry(name);
+        if append {
+            var.make_indexed();
+        } else {
+            var.value = Value::Indexed(Box::new(Indexed::default()));
+            var.attrs.add(Attrs::ARRAY);
+        }
+        let plain = !var.attrs.has(Attrs::INTEGER | Attrs::UPPER | Attrs::LOWER | Attrs::CAPITAL);
+        let mut next = var.make_indexed().end() as i64;
+        for item in items {
+            let (index, add, value) = match item {
+                Item::Next(value) => (next, false, value),
+                Item::Keyed { key: Key::Index(n), append, value } => (n, append, value),
+                Item::Keyed { key: Key::Name(_), .. } => continue,
+            };
+            if plain && !add && index >= 0 {
+                self.vars.entry(name).make_indexed().set(index as u64, value);
+            } else {
+                self.assign_element(name, &Key::Index(index), value, add).map_err(|_| None)?;
+            }
+            let end = self.vars.entry(name).make_indexed().end() as i64;
+            next = if index < 0 { end } else { index + 1 };
+        }
+        Ok(())
+    }
+
+    fn fill_assoc(&mut self, name: Sym, items: Vec<Item>, append: bool) -> Result<(), Option<Unwind>> {
+        if !append {
+            self.vars.entry(name).value = Value::Assoc(Box::new(Assoc::default()));
+        }
+        let pairs = matches!(items.first(), Some(Item::Next(_)));
+        self.vars.entry(name).make_assoc();
+        let mut items = items.into_iter();
+        while let Some(item) = items.next() {
+            let (key, add, value) = match item {
+                Item::Keyed { key, append, value } => (key, append, value),
+                Item::Next(key) if pairs => {
+                    let value = match items.next() {
+                        Some(Item::Next(v) | Item::Keyed { value: v, .. }) => v,
+                        None => Vec::new(),
+                    };
+                    if key.is_empty() {
+                        self.complain(b"bad array subscript");
+                        continue;
+                    }
+                    (Key::Name(key), false, value)
+                }
+                Item::Next(text) => {
+                    let message: &[u8] = b": must use subscript when assigning associative array";
+                    self.complain_parts(&[name.name(), b": ", &text, message]);
+                    continue;
+                }
+            };
+            self.assign_element(name, &key, value, add).map_err(|_| None)?;
+        }
+        Ok(())
+    }
+}
