@@ -224,6 +224,13 @@ fn build_tree(dir: &Path, manifest: &Manifest, files: &Bytes) -> Result<Tree, Im
         };
         put.map_err(|e| damaged(dir, &format!("{path} cannot be put into the tree: {e:?}")))?;
     }
+    // Once more: what was put into a directory changed its time.
+    for Entry { path, kind, mode, uid, gid, mtime } in &manifest.entries {
+        if matches!(kind, EntryKind::Dir) {
+            let put = tree.put_dir(path.as_bytes(), *mode, *uid, *gid, mtime * 1_000_000_000);
+            put.map_err(|e| damaged(dir, &format!("{path}: {e:?}")))?;
+        }
+    }
     tree.seal_base();
     Ok(tree)
 }

@@ -1,5 +1,6 @@
 //! A sandbox: a file tree, limits and mounts, in which execs run; snapshots and forks of it.
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,7 @@ use super::output::{BytesSource, Captured, Capturing, input_stream, output_strea
 use super::process::{ExecMeter, Shared, WasmLauncher, lock};
 use crate::base::{Errno, Exceeded, Limit, Limits, Sys};
 use crate::kernel::{self, Entropy, ExecEnd, ExecId, ExecOutcome, ExecStart, Kernel, KernelParts, Sink, Source};
-use crate::vfs::{Clock, Cred, HostDir, Overlay, Rights, Tree, Vfs};
+use crate::vfs::{Clock, Cred, HostDir, MountId, Overlay, Rights, Tree, Vfs};
 use crate::wasi::MemoryBudget;
 
 /// Who everything in a sandbox runs as: `user`.
@@ -66,6 +67,8 @@ pub enum SandboxError {
 #[derive(Clone)]
 pub struct Snapshot {
     tree: Tree,
+    /// What copy-on-write mounts hold, by the directory they are at.
+    changes: BTreeMap<String, Tree>,
     session: Option<Arc<[u8]>>,
 }
 
@@ -82,6 +85,8 @@ pub struct Sandbox {
     kernel: Arc<Mutex<Kernel>>,
     image: Image,
     config: SandboxConfig,
+    /// The copy-on-write mounts.
+    overlays: Vec<(String, MountId)>,
     session: Arc<Mutex<Option<Arc<[u8]>>>>,
 }
 
@@ -91,7 +96,7 @@ impl Sandbox {
     /// # Errors
     /// When a host directory cannot be opened or mounted.
     pub fn new(image: &Image, config: SandboxConfig) -> Result<Sandbox, SandboxError> {
-        Sandbox::open(image, &Snapshot { tree: image.tree().clone(), session: None }, config)
+        Sandbox::open(image, &Snapshot { tree: image.tree().clone(), changes: BTreeMap::new(), session: None }, config)
     }
 
     /// A sandbox that starts from a snapshot.
@@ -100,8 +105,13 @@ impl Sandbox {
     /// As for [`Sandbox::new`].
     pub fn open(image: &Image, snapshot: &Snapshot, config: SandboxConfig) -> Result<Sandbox, SandboxError> {
         let mut vfs = Vfs::new(snapshot.tree.clone(), &config.limits);
+        let mut overlays = Vec::new();
         for mount in &config.mounts {
-            mount_host(&mut vfs, mount, &config.limits)?;
+            let changes = snapshot.changes.get(&mount.guest).cloned().unwrap_or_default();
+            let id = mount_host(&mut vfs, mount, changes, &config.limits)?;
+            if mount.access == Access::CopyOnWrite {
+                overlays.push((mount.guest.clone(), id));
+            }
         }
         let engine = image.engine().0.clone();
         let memory = Arc::new(MemoryBudget::new(config.limits.memory_bytes));
@@ -127,12 +137,15 @@ impl Sandbox {
         });
         let shared = shared.expect("new_cyclic has called its closure");
         let session = Arc::new(Mutex::new(snapshot.session.clone()));
-        Ok(Sandbox { shared, kernel, image: image.clone(), config, session })
+        Ok(Sandbox { shared, kernel, image: image.clone(), config, overlays, session })
     }
 
     /// The state now: running processes' files as they are, their memory not.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { tree: lock(&self.kernel).vfs().snapshot(), session: lock(&self.session).clone() }
+        let mut kernel = lock(&self.kernel);
+        let vfs = kernel.vfs();
+        let changes = self.overlays.iter().filter_map(|(at, id)| Some((at.clone(), vfs.changes(*id)?)));
+        Snapshot { changes: changes.collect(), tree: vfs.snapshot(), session: lock(&self.session).clone() }
     }
 
     /// A second sandbox that starts from this one's state and then goes its own way. Host directories are mounted again: those
@@ -355,7 +368,7 @@ impl Io {
     }
 }
 
-fn mount_host(vfs: &mut Vfs, mount: &Mount, limits: &Limits) -> Result<(), SandboxError> {
+fn mount_host(vfs: &mut Vfs, mount: &Mount, changes: Tree, limits: &Limits) -> Result<MountId, SandboxError> {
     let fault = |source| SandboxError::HostDirectory { path: mount.host.clone(), source };
     let dir = cap_std::fs::Dir::open_ambient_dir(&mount.host, cap_std::ambient_authority()).map_err(fault)?;
     let writable = mount.access == Access::ReadWrite;
@@ -367,12 +380,11 @@ fn mount_host(vfs: &mut Vfs, mount: &Mount, limits: &Limits) -> Result<(), Sandb
         Access::ReadOnly => vfs.mount(at, Box::new(host), Rights::READ_ONLY),
         Access::ReadWrite => vfs.mount(at, Box::new(host), Rights::READ_WRITE),
         Access::CopyOnWrite => {
-            let overlay = Overlay::new(host, Tree::new(), limits).map_err(cannot)?;
+            let overlay = Overlay::new(host, changes, limits).map_err(cannot)?;
             vfs.mount(at, Box::new(overlay), Rights::READ_WRITE)
         }
     };
-    mounted.map_err(cannot)?;
-    Ok(())
+    mounted.map_err(cannot)
 }
 
 /// Makes the directory `path` and those it is in, where they are missing.
