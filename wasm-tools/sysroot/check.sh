@@ -15,6 +15,12 @@ need() { # need WHAT PACKAGE VALUE: VALUE empty means missing
 }
 llvm=$(apt-cache search --names-only '^clang-[0-9]+$' 2>/dev/null | sed -n 's/^clang-\([0-9]*\) .*/\1/p' | sort -n | tail -1)
 llvm=${llvm:-22}
+# setjmp needs the exceptions of a recent clang.
+can_jump() {
+    echo | "$1" --target=wasm32-wasip1 -mexception-handling -mllvm -wasm-enable-sjlj -mllvm -wasm-use-legacy-eh=false \
+        -xc -c - -o /dev/null 2>/dev/null
+}
+[ -z "$CLANG" ] || can_jump "$CLANG" || CLANG=
 # Clang and its runtime must be of one version.
 [ -n "$CLANG" ] && llvm=$("$CLANG" -dumpversion | cut -d. -f1)
 builtins=$([ -n "$CLANG" ] && "$CLANG" --target=wasm32-wasip1 --rtlib=compiler-rt -print-libgcc-file-name)

@@ -1,6 +1,7 @@
 /* setjmp and longjmp. */
 #include "helper.h"
 #include <setjmp.h>
+#include <sys/time.h>
 
 static jmp_buf outer;
 
@@ -28,6 +29,13 @@ static void handler(int sig)
     longjmp(outer, 99);
 }
 
+static sigjmp_buf *where;
+
+static void alarmed(int sig)
+{
+    siglongjmp(*where, sig);
+}
+
 int main(void)
 {
     volatile int round = 0;
@@ -49,5 +57,23 @@ int main(void)
         printf("not reached\n");
     }
     printf("out of the handler\n");
+
+    /* out of one that came while the program waited, twice, which takes the signal mask */
+    static sigjmp_buf waiting;
+    struct itimerval soon = { .it_value = { .tv_usec = 20000 } };
+    int ends[2];
+    char byte;
+    if (pipe(ends) < 0)
+        return 1;
+    signal(SIGALRM, alarmed);
+    for (volatile int i = 0; i < 2; i++) {
+        where = &waiting;
+        int sig = sigsetjmp(waiting, 1);
+        printf("alarm: %d\n", sig);
+        if (!sig) {
+            setitimer(ITIMER_REAL, &soon, NULL);
+            printf("read: %zd\n", read(ends[0], &byte, 1));
+        }
+    }
     return 0;
 }

@@ -16,11 +16,11 @@ int __coquina_no_setjmp(jmp_buf) __attribute__((__error__("setjmp needs coquina-
 #define setjmp(env) __coquina_no_setjmp(env)
 #endif
 _Noreturn void longjmp(jmp_buf, int);
-/* The signal mask is not kept: sigsetjmp(env, 1) is as sigsetjmp(env, 0). */
 #define _setjmp(env) setjmp(env)
 #define _longjmp longjmp
-#define sigsetjmp(env, savemask) setjmp(env)
-#define siglongjmp longjmp
+struct __jmp_buf_tag *__coquina_save_mask(sigjmp_buf, int);
+#define sigsetjmp(env, savemask) setjmp(__coquina_save_mask(env, savemask))
+_Noreturn void siglongjmp(sigjmp_buf, int);
 #ifdef __cplusplus
 }
 #endif
