@@ -45,19 +45,29 @@ int getdtablesize(void)
     return OPEN_FILES;
 }
 
+/* Niceness is a number that the process may raise; the kernel runs all processes alike. */
+enum { NICEST = 19 };
+static int niceness;
+
 int getpriority(int which, id_t who)
 {
-    (void)which, (void)who;
-    return 0;
+    int own = which == PRIO_PROCESS && (!who || (pid_t)who == getpid());
+    return own ? niceness : 0;
 }
 
 int setpriority(int which, id_t who, int value)
 {
-    (void)which, (void)who;
-    return value ? cq_result(-EPERM) : 0;
+    if (which != PRIO_PROCESS || (who && (pid_t)who != getpid()))
+        return cq_result(-EPERM);
+    if (value < niceness)
+        return cq_result(-EACCES);
+    niceness = value < NICEST ? value : NICEST;
+    return 0;
 }
 
 int nice(int change)
 {
-    return change ? cq_result(-EPERM) : 0;
+    if (change < 0)
+        return cq_result(-EPERM);
+    return setpriority(PRIO_PROCESS, 0, change < NICEST ? niceness + change : NICEST) < 0 ? -1 : niceness;
 }

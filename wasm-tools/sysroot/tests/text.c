@@ -68,12 +68,31 @@ static void words(void)
     puts("");
 }
 
+static void locales(void)
+{
+    static const struct { int category; const char *name; } tries[] = {
+        { LC_ALL, NULL }, { LC_MESSAGES, NULL }, { LC_TIME, "C" }, { LC_TIME, "" }, { LC_ALL, "C" }, { LC_CTYPE, NULL }, { LC_CTYPE, "C.UTF-8" },
+        { LC_ALL, "xx_YY" }, { LC_CTYPE, NULL }, { LC_ALL, "POSIX" }, { LC_ALL, "" },
+    };
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+        const char *name = setlocale(tries[i].category, tries[i].name);
+        printf("%d %s: %s, %zu\n", (int)i, tries[i].name ? tries[i].name : "?", name ? name : "none", MB_CUR_MAX > 1 ? (size_t)4 : MB_CUR_MAX);
+    }
+    char *saved = strdup(setlocale(LC_ALL, NULL));
+    setlocale(LC_CTYPE, "C");
+    char *mixed = strdup(setlocale(LC_ALL, NULL));
+    setlocale(LC_ALL, saved);
+    printf("restored: %zu, mixed: %s\n", MB_CUR_MAX > 1 ? (size_t)4 : MB_CUR_MAX, setlocale(LC_ALL, mixed) ? setlocale(LC_CTYPE, NULL) : "none");
+    setlocale(LC_ALL, saved);
+}
+
 int main(void)
 {
     printf("%s\n", program_invocation_short_name);
     printf("before setlocale: %zu\n", MB_CUR_MAX);
     setlocale(LC_ALL, "");
     multibyte();
+    locales();
     numbers();
     when("UTC0");
     when("CET-1CEST,M3.5.0,M10.5.0/3");
