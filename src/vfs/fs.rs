@@ -69,7 +69,7 @@ pub trait FileSystem: Send {
     }
     /// Size and space.
     fn statfs(&mut self) -> StatFs;
-    /// The changes that a copy-on-write file system holds.
+    /// The tree that holds what was changed, where the file system keeps it in one.
     fn changes(&self) -> Option<Tree> {
         None
     }

@@ -11,6 +11,9 @@
 //! **How it is used.** `let loc = vfs.open(&cred, vfs.root(), b"/tmp/x", flags, 0o644)?; vfs.pin(loc)?;
 //! vfs.write_at(loc, 0, b"hi")?; vfs.unpin(loc);`
 //!
+//! **Where.** `resolve` walks paths, `perm` decides, `paths` and `mounts` are the calls; `tree/` the tree, made of `map`s;
+//! `host/` and `overlay/` the other two file systems.
+//!
 //! **Invariants.** Paths are walked in `resolve.rs` and nowhere else; a [`FileSystem`] sees single names. A [`Loc`] that
 //! nobody has pinned is good until the next call that changes the tree. Rights of a mount only narrow.
 

@@ -61,6 +61,14 @@ impl Vfs {
         }
     }
 
+    /// Bounds the root tree and paths anew. What already is beyond stays.
+    pub fn set_limits(&mut self, limits: &Limits) {
+        self.tree.set_limits(limits);
+        self.path_max = limits.path_bytes as usize;
+        self.name_max = limits.name_bytes as usize;
+        self.symlinks_max = limits.symlinks;
+    }
+
     /// Mounts over the directory at the absolute path `at` (looked up as user 0).
     pub fn mount(&mut self, at: &[u8], fs: Box<dyn FileSystem>, rights: Rights) -> Sys<MountId> {
         let (at, attr) = self.stat(&Cred::ROOT, self.root(), at, Follow::Last)?;
@@ -116,7 +124,8 @@ impl Vfs {
         self.tree.snapshot()
     }
 
-    /// The changes that a copy-on-write mount holds: give them to another [`super::Overlay`] to fork it.
+    /// The tree of a mount in memory, or with the changes of a copy-on-write mount: give those to another
+    /// [`super::Overlay`] over the same directory to fork it.
     pub fn changes(&self, mount: MountId) -> Option<Tree> {
         (mount.0 as usize)
             .checked_sub(1)

@@ -79,6 +79,9 @@ pub(super) fn check_set(cred: &Cred, attr: &Attr, set: SetAttr) -> Sys<SetAttr> 
         }
     }
     if let Some(mode) = set.mode {
+        if attr.kind == Kind::Symlink {
+            return Err(Errno::NotSup);
+        }
         if !is_owner {
             return Err(Errno::Perm);
         }

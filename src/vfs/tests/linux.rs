@@ -259,7 +259,7 @@ fn deep(mount: impl FnOnce(&mut Fixture)) -> Fixture {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn a_tree_answers_as_linux_does(ops in vec(op(), 1..60)) {

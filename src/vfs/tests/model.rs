@@ -181,7 +181,7 @@ fn check_diff(old: &(Tree, Dump), new: &(Tree, Dump)) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 2000, ..ProptestConfig::default() })]
 
     #[test]
     fn snapshots_stand_still_and_diffs_are_right(ops in vec(op(), 1..120)) {

@@ -506,75 +506,50 @@ fn owners_and_modes_change_by_the_rules() {
         (f.stat("d/y").unwrap().gid, f.stat("d/y").unwrap().mode),
         (7, 0o2755)
     );
-    let now = Some(SetTime::Now);
-    f.as_user(1000, 1000).chmod("f", 0o666).unwrap();
-    f.as_user(2000, 2000)
-        .set(
-            "f",
-            SetAttr {
-                atime: now,
-                mtime: now,
-                ..SetAttr::default()
-            },
-        )
-        .unwrap();
+}
+
+#[test]
+fn times_and_sizes_change_by_the_rules() {
+    let mut f = sample();
+    let times = |atime, mtime| SetAttr {
+        atime,
+        mtime,
+        ..SetAttr::default()
+    };
+    let size = SetAttr {
+        size: Some(0),
+        ..SetAttr::default()
+    };
+    let (now, then) = (Some(SetTime::Now), Some(SetTime::At(1)));
+    let link = f.vfs.resolve(&USER, f.cwd, b"lf", Follow::NoLast).unwrap();
+    let mode = SetAttr {
+        mode: Some(0),
+        ..SetAttr::default()
+    };
+    assert_eq!(f.vfs.set_attr(&USER, link, mode).unwrap_err(), NotSup);
+    f.vfs.set_attr(&USER, link, times(then, then)).unwrap();
     assert_eq!(
-        f.set(
-            "f",
-            SetAttr {
-                mtime: now,
-                ..SetAttr::default()
-            }
-        )
-        .unwrap_err(),
-        Perm
+        (f.lstat("lf").unwrap().mtime, f.stat("lf").unwrap().mtime),
+        (1, 1_000)
     );
+    f.chmod("f", 0o666).unwrap();
+    f.as_user(2000, 2000).set("f", times(now, now)).unwrap();
     assert_eq!(
-        f.set(
-            "f",
-            SetAttr {
-                mtime: Some(SetTime::At(1)),
-                ..SetAttr::default()
-            }
-        )
-        .unwrap_err(),
-        Perm
+        f.set("f", times(None, now)).unwrap_err(),
+        Perm,
+        "what a write does sets both"
     );
+    assert_eq!(f.set("f", times(now, then)).unwrap_err(), Perm);
     f.as_user(1000, 1000).chmod("f", 0o644).unwrap();
     f.as_user(2000, 2000);
+    assert_eq!(f.set("f", times(now, now)).unwrap_err(), Acces);
+    assert_eq!(f.set("f", size).unwrap_err(), Acces);
+    assert_eq!(f.set("d", size).unwrap_err(), IsDir);
+    f.as_user(1000, 1000).set("f", times(then, None)).unwrap();
+    f.set("f", size).unwrap();
     assert_eq!(
-        f.set(
-            "f",
-            SetAttr {
-                atime: now,
-                mtime: now,
-                ..SetAttr::default()
-            }
-        )
-        .unwrap_err(),
-        Acces
-    );
-    assert_eq!(
-        f.set(
-            "f",
-            SetAttr {
-                size: Some(0),
-                ..SetAttr::default()
-            }
-        )
-        .unwrap_err(),
-        Acces
-    );
-    assert_eq!(
-        f.set(
-            "d",
-            SetAttr {
-                size: Some(0),
-                ..SetAttr::default()
-            }
-        )
-        .unwrap_err(),
-        IsDir
+        (f.stat("f").unwrap().atime, f.stat("f").unwrap().size),
+        (1, 0)
     );
 }
 
@@ -632,25 +607,30 @@ fn reading_a_directory_is_stable() {
     );
 }
 
-#[test]
-fn mounts_cover_and_narrow() {
-    let mut f = sample();
+/// A small tree to mount.
+fn other() -> Tree {
     let mut other = Tree::new();
     other
         .put_file(b"/sub/inside", "x".into(), 0o644, 1000, 1000, 0, None)
         .unwrap();
     other.put_symlink(b"/out", b"/f", 0).unwrap();
     other.put_symlink(b"/up", b"../f", 0).unwrap();
-    let fs = |tree: &Tree| {
-        Box::new(TreeFs::new(
-            tree.clone(),
-            &Limits::default(),
-            Arc::new(ManualClock::new(7)),
-        ))
-    };
-    let mount = f
-        .vfs
-        .mount(b"/d/e", fs(&other), Rights::READ_WRITE)
+    other
+}
+
+fn fs(tree: Tree) -> Box<TreeFs> {
+    Box::new(TreeFs::new(
+        tree,
+        &Limits::default(),
+        Arc::new(ManualClock::new(7)),
+    ))
+}
+
+#[test]
+fn mounts_cover() {
+    let mut f = sample();
+    f.vfs
+        .mount(b"/d/e", fs(other()), Rights::READ_WRITE)
         .unwrap();
     assert_eq!(f.text("d/e/sub/inside"), "x");
     assert_eq!(f.text("labs/sub/inside"), "x");
@@ -671,41 +651,61 @@ fn mounts_cover_and_narrow() {
     assert_eq!(f.rename("d/e", "x").unwrap_err(), Busy);
     assert_eq!(f.rename("f", "d/e/sub/f").unwrap_err(), XDev);
     assert_eq!(f.link("f", "d/e/sub/f").unwrap_err(), XDev);
-    f.chmod("d/e/sub/inside", 0o600).unwrap();
-    f.vfs.narrow(mount, Rights::READ_ONLY).unwrap();
-    f.vfs.narrow(mount, Rights::READ_WRITE).unwrap();
-    assert_eq!(f.text("d/e/sub/inside"), "x");
-    f.as_user(0, 0);
-    assert_eq!(f.put("d/e/sub/inside", "").unwrap_err(), RoFs);
-    assert_eq!(f.put("d/e/sub/new", "").unwrap_err(), RoFs);
-    assert_eq!(f.mkdir("d/e/sub/new").unwrap_err(), RoFs);
-    assert_eq!(f.mkdir("d/e/sub").unwrap_err(), Exist);
-    assert_eq!(f.symlink("x", "d/e/sub/new").unwrap_err(), RoFs);
-    assert_eq!(f.unlink("d/e/sub/inside").unwrap_err(), RoFs);
-    assert_eq!(f.rmdir("d/e/sub").unwrap_err(), RoFs);
-    assert_eq!(f.rename("d/e/sub", "d/e/x").unwrap_err(), RoFs);
-    assert_eq!(f.link("d/e/sub/inside", "d/e/x").unwrap_err(), RoFs);
-    assert_eq!(f.chmod("d/e/sub", 0).unwrap_err(), RoFs);
-    let loc = f.loc("d/e/sub/inside").unwrap();
-    assert_eq!(f.vfs.write_at(loc, 0, b"x").unwrap_err(), RoFs);
-    assert_eq!(f.vfs.truncate(loc, 0).unwrap_err(), RoFs);
-    assert_eq!(f.vfs.access(&ROOT, loc, 2).unwrap_err(), RoFs);
     // A mount over a mount, and one over the root.
     f.vfs
-        .mount(b"/d/e", fs(&Tree::new()), Rights::READ_WRITE)
+        .mount(b"/d/e", fs(Tree::new()), Rights::READ_WRITE)
         .unwrap();
     assert_eq!(f.sorted("d/e"), "");
     assert_eq!(
         (f.path_of("d/e").unwrap(), f.text("d/e/../g")),
         ("/d/e".into(), "inner".into())
     );
-    f.vfs.mount(b"/", fs(&other), Rights::READ_ONLY).unwrap();
+    f.vfs.mount(b"/", fs(other()), Rights::READ_ONLY).unwrap();
     f.cwd = f.vfs.root();
     assert_eq!(
         (f.text("/sub/inside"), f.text("/../sub/inside")),
         ("x".into(), "x".into())
     );
     assert_eq!(f.path_of("/sub").unwrap(), "/sub");
+    assert_eq!(
+        f.vfs
+            .mount(b"/sub/inside", fs(other()), Rights::READ_ONLY)
+            .unwrap_err(),
+        NotDir
+    );
+}
+
+#[test]
+fn rights_of_a_mount_only_narrow() {
+    let mut f = sample();
+    let mount = f
+        .vfs
+        .mount(b"/d/e", fs(other()), Rights::READ_WRITE)
+        .unwrap();
+    f.chmod("d/e/sub/inside", 0o600).unwrap();
+    f.vfs.narrow(mount, Rights::READ_ONLY).unwrap();
+    f.vfs.narrow(mount, Rights::READ_WRITE).unwrap();
+    assert_eq!(f.text("d/e/sub/inside"), "x");
+    f.as_user(0, 0);
+    assert_eq!(f.mkdir("d/e/sub").unwrap_err(), Exist);
+    let loc = f.loc("d/e/sub/inside").unwrap();
+    for result in [
+        f.put("d/e/sub/inside", ""),
+        f.put("d/e/sub/new", ""),
+        f.mkdir("d/e/sub/new"),
+        f.symlink("x", "d/e/sub/new"),
+        f.unlink("d/e/sub/inside"),
+        f.rmdir("d/e/sub"),
+        f.rename("d/e/sub", "d/e/x"),
+        f.link("d/e/sub/inside", "d/e/x"),
+        f.chmod("d/e/sub", 0),
+        f.vfs.write_at(loc, 0, b"x").map(drop),
+        f.vfs.append(loc, b"x").map(drop),
+        f.vfs.truncate(loc, 0),
+        f.vfs.access(&ROOT, loc, 2),
+    ] {
+        assert_eq!(result.unwrap_err(), RoFs);
+    }
     f.vfs
         .narrow(
             mount,
@@ -716,6 +716,11 @@ fn mounts_cover_and_narrow() {
         )
         .unwrap();
     assert_eq!(f.vfs.read_at(loc, 0, &mut [0]).unwrap_err(), Acces);
+    assert_eq!(f.stat("d/e/sub").unwrap_err(), Acces);
+    assert_eq!(
+        f.vfs.narrow(MountId(9), Rights::READ_ONLY).unwrap_err(),
+        Inval
+    );
 }
 
 #[test]
@@ -734,4 +739,23 @@ fn devices_and_fifos_are_nodes() {
     f.vfs.narrow(MountId(0), Rights::READ_ONLY).unwrap();
     f.open("dev/null", "rw", 0).unwrap();
     assert_eq!(f.open("p", "rw", 0).map(drop), Ok(()));
+}
+
+#[test]
+fn limits_can_be_set_anew() {
+    let mut f = sample();
+    let limits = Limits {
+        tree_bytes: 0,
+        tree_files: 0,
+        path_bytes: 10,
+        name_bytes: 3,
+        symlinks: 0,
+        ..Limits::default()
+    };
+    f.vfs.set_limits(&limits);
+    assert_eq!(f.text("f"), "file");
+    assert_eq!(f.put("n", "").unwrap_err(), NoSpc);
+    assert_eq!(f.stat("name").unwrap_err(), NameTooLong);
+    assert_eq!(f.stat("d/./././e/").unwrap_err(), NameTooLong);
+    assert_eq!(f.stat("lf").unwrap_err(), Loop);
 }

@@ -51,6 +51,14 @@ impl TreeFs {
         }
     }
 
+    /// Bounds growth anew. What already is beyond stays.
+    pub fn set_limits(&mut self, limits: &Limits) {
+        self.quota = Usage {
+            bytes: limits.tree_bytes,
+            files: limits.tree_files,
+        };
+    }
+
     /// The tree as it now is, in constant time; open files without a name are not in it.
     pub fn snapshot(&self) -> Tree {
         self.tree.clone()
@@ -309,6 +317,10 @@ impl FileSystem for TreeFs {
             name_max: 255,
             fs_type: 0x0102_1994, // TMPFS_MAGIC
         }
+    }
+
+    fn changes(&self) -> Option<Tree> {
+        Some(self.snapshot())
     }
 
     fn set_attr(&mut self, node: NodeId, set: SetAttr) -> Sys<()> {
