@@ -40,7 +40,7 @@ pub fn echo(source: &[u8], out: &mut Vec<u8>) -> bool {
 pub fn printf_b(
     source: &[u8],
     out: &mut Vec<u8>,
-    warn: &mut dyn FnMut(&mut Vec<u8>, &str),
+    warn: &mut dyn FnMut(&mut Vec<u8>, &'static str),
 ) -> bool {
     expand(source, Dialect::PrintfB, out, warn)
 }
@@ -50,7 +50,7 @@ pub fn printf_b(
 pub fn printf_format(
     source: &[u8],
     out: &mut Vec<u8>,
-    warn: &mut dyn FnMut(&mut Vec<u8>, &str),
+    warn: &mut dyn FnMut(&mut Vec<u8>, &'static str),
 ) -> usize {
     let (escape, length) = escape(source.get(1..).unwrap_or_default(), Dialect::PrintfFormat);
     push(escape, out, warn);
@@ -61,7 +61,7 @@ fn expand(
     source: &[u8],
     dialect: Dialect,
     out: &mut Vec<u8>,
-    warn: &mut dyn FnMut(&mut Vec<u8>, &str),
+    warn: &mut dyn FnMut(&mut Vec<u8>, &'static str),
 ) -> bool {
     let mut rest = source;
     while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
@@ -77,7 +77,7 @@ fn expand(
     false
 }
 
-fn push(escape: Escape, out: &mut Vec<u8>, warn: &mut dyn FnMut(&mut Vec<u8>, &str)) {
+fn push(escape: Escape, out: &mut Vec<u8>, warn: &mut dyn FnMut(&mut Vec<u8>, &'static str)) {
     match escape {
         Escape::Byte(byte) => out.push(byte),
         Escape::Char(code) => utf8::encode(code, out),

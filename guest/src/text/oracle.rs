@@ -63,6 +63,11 @@ impl Random {
     pub fn below(&mut self, n: usize) -> usize {
         (self.step() >> 11) as usize % n
     }
+    /// Below one of several limits.
+    pub fn below_one_of(&mut self, limits: &[usize]) -> usize {
+        let limit = *self.pick(limits);
+        self.below(limit)
+    }
     pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }
