@@ -179,7 +179,7 @@ fn general(mut number: Decimal, style: Style) -> Vec<u8> {
             number.digits.pop();
         }
         let digits = if style.alternate {
-            digits
+            precision
         } else {
             number.digits.len().max(1)
         };
