@@ -367,16 +367,21 @@ impl<'a> Line<'a> {
 }
 
 impl Ifs {
-    /// Splits the line `read` has read for `names` names, the last of which takes the rest. In `line` a backslash protects
-    /// the next byte unless `raw`. Without names (`REPLY`) the line is one field as it is.
+    /// Splits the line `read` has read for `names` names, the last of which takes the rest; there may be fewer fields than
+    /// names. In `line` a backslash protects the next byte unless `raw`. Without names (`REPLY`) the line is one field as
+    /// it is.
     pub fn read_fields(&self, line: &[u8], names: usize, raw: bool) -> Vec<Vec<u8>> {
         let mut line = Line::new(self, line, raw);
         if names == 0 {
             return vec![line.text];
         }
-        let mut fields: Vec<Vec<u8>> = (1..names)
-            .map(|_| line.field().unwrap_or_default())
-            .collect();
+        let mut fields = Vec::new();
+        while fields.len() + 1 < names {
+            match line.field() {
+                Some(field) => fields.push(field),
+                None => return fields,
+            }
+        }
         fields.push(line.rest());
         fields
     }
@@ -443,7 +448,7 @@ mod tests {
         assert_eq!(read("a:b::", 2), ["a", "b::"]);
         assert_eq!(read(" a  b c ", 2), ["a", "b c"]);
         assert_eq!(read("a\\:b:c", 2), ["a:b", "c"]);
-        assert_eq!(read("a", 3), ["a", "", ""]);
+        assert_eq!(read("a", 3), ["a"]);
         assert_eq!(read(" a ", 0), [" a "]);
     }
 
@@ -515,6 +520,10 @@ mod tests {
             },
             &|s| (s.expanded(first), s.boundary(), s.expanded(second)).2,
         ];
+        let two = |mut fields: Vec<Vec<u8>>| {
+            fields.resize(2, Vec::new());
+            fields
+        };
         let mut show = |fields: Vec<Vec<u8>>| {
             let none = [Vec::new()];
             for field in if fields.is_empty() {
@@ -543,9 +552,17 @@ mod tests {
                 .unwrap_or_default()
                 .to_vec()
         };
-        show(ifs.read_fields(&first_line(&[x, b":", y].concat()), 2, true));
+        show(two(ifs.read_fields(
+            &first_line(&[x, b":", y].concat()),
+            2,
+            true,
+        )));
         let flat: Vec<u8> = x.iter().copied().filter(|&c| c != b'\n').collect();
-        show(ifs.read_fields(&joined_line(&[&flat[..], y, b"!\n"].concat()), 2, false));
+        show(two(ifs.read_fields(
+            &joined_line(&[&flat[..], y, b"!\n"].concat()),
+            2,
+            false,
+        )));
         show(ifs.read_fields(&joined_line(&[x, y, b"\n"].concat()), 1, false));
         show(ifs.read_list(&first_line(x), true));
         out
