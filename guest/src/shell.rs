@@ -44,6 +44,8 @@ pub struct Function {
     pub wire: OnceCell<Rc<[u8]>>,
     /// The file it was defined in.
     pub source: Rc<[u8]>,
+    /// Added to its line numbers; see [`Shell::line_base`].
+    pub line_base: u32,
     pub exported: bool,
     pub traced: bool,
     pub readonly: bool,
@@ -101,6 +103,8 @@ pub struct Shell {
     pub parent: Pid,
     /// `$LINENO`.
     pub line: u32,
+    /// Added to the line numbers of the commands being run: those in `$( )` are counted from 0.
+    pub line_base: u32,
     /// The calls in progress, the innermost last.
     pub frames: Vec<Frame>,
     pub mode: Mode,
@@ -117,8 +121,10 @@ pub struct Shell {
     pub depth: u32,
     /// `&&`, `if`, `!` … around the current command: failing does not end the shell.
     pub errexit_ignored: u32,
-    /// `BASH_SUBSHELL`; a subshell exits where a shell would give up a command.
+    /// How many shells are above this one; a subshell exits where a shell would give up a command.
     pub subshell: u32,
+    /// The value of `BASH_SUBSHELL`.
+    pub subshell_level: u32,
     /// Inside `$( )`: messages about syntax say so.
     pub in_substitution: bool,
     /// The status of the last command substitution of the current command.
@@ -146,6 +152,8 @@ pub struct Shell {
     pub stack: u32,
     /// The command being run is the shell's last: a program may replace it.
     pub tail: bool,
+    /// `$?` before the last `return`, which the RETURN trap sees.
+    pub before_return: i32,
     /// Redirections are being worked out for a child.
     pub planning: bool,
     /// An assignment before a command was refused.
@@ -192,17 +200,19 @@ impl Shell {
             pid,
             parent: 0,
             line: 0,
+            line_base: 0,
             frames: Vec::new(),
             mode: Mode::Command,
             traps: Traps::default(),
             jobs: Jobs::default(),
             dirs: Vec::new(),
             hashed: FastMap::default(),
-            pipe_status: vec![0],
+            pipe_status: Vec::new(),
             loops: 0,
             depth: 0,
             errexit_ignored: 0,
             subshell: 0,
+            subshell_level: 0,
             in_substitution: false,
             substitution_status: None,
             getopts: Getopts::default(),
@@ -219,6 +229,7 @@ impl Shell {
             trace_level: 0,
             stack: 0,
             tail: false,
+            before_return: 0,
             planning: false,
             temporary_failed: false,
             variable_fds: Vec::new(),

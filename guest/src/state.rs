@@ -50,9 +50,13 @@ impl Shell {
         w.byte(CHILD);
         let substitution = matches!(task, Task::Substitution(_));
         w.flag(substitution);
+        let base = if substitution || matches!(task, Task::Process(_)) { self.line } else { self.line_base };
+        w.number(base.into());
         self.encode_common(&mut w);
         self.encode_vars(&mut w, false);
         w.number(u64::from(self.subshell) + 1);
+        let plain = matches!(task, Task::Command(Command::Simple(_)) | Task::Call(_));
+        w.number(u64::from(self.subshell_level) + u64::from(!plain));
         w.number(u64::from(self.trace_level) + u64::from(substitution));
         w.flag(self.errexit_ignored > 0);
         w.flag(self.in_substitution || substitution);
@@ -65,7 +69,7 @@ impl Shell {
                 w.byte(0);
                 codec::command(&mut w, c);
             }
-            Task::List(l) | Task::Substitution(l) => {
+            Task::List(l) | Task::Substitution(l) | Task::Process(l) => {
                 w.byte(1);
                 codec::list(&mut w, l);
             }
@@ -142,6 +146,7 @@ impl Shell {
             w.bytes(name);
             w.bytes(&f.encoded());
             w.bytes(&f.source);
+            w.number(f.line_base.into());
             w.byte(u8::from(f.exported) | u8::from(f.traced) << 1 | u8::from(f.readonly) << 2);
         });
         w.option(self.execution_string.as_ref(), |w, t| w.bytes(t));
@@ -180,9 +185,11 @@ impl Shell {
     pub fn restore_child(&mut self, blob: &[u8]) -> Option<Work> {
         let mut r = Reader::new(blob.get(1..)?);
         let substitution = r.flag()?;
+        self.line_base = r.u32()?;
         self.restore_common(&mut r)?;
         self.restore_vars(&mut r)?;
         self.subshell = r.u32()?;
+        self.subshell_level = r.u32()?;
         self.trace_level = r.u32()?;
         self.errexit_ignored = u32::from(r.flag()?);
         self.in_substitution = r.flag()?;
@@ -286,11 +293,13 @@ impl Shell {
             let name = r.bytes()?.to_vec();
             let wire: Rc<[u8]> = r.bytes()?.into();
             let source = r.bytes()?.into();
+            let line_base = r.u32()?;
             let flags = r.byte()?;
             let function = Function {
                 def: OnceCell::new(),
                 wire: OnceCell::from(wire),
                 source,
+                line_base,
                 exported: flags & 1 != 0,
                 traced: flags & 2 != 0,
                 readonly: flags & 4 != 0,

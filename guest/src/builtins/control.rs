@@ -100,15 +100,18 @@ pub fn logout(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
 }
 
 pub fn r#return(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
+    let before = sh.status;
+    let status = match status_argument(sh, args) {
+        Err(1) => return Err(sh.discard(1)),
+        Ok(status) | Err(status) => status,
+    };
     let can = sh.frames.iter().any(|f| f.is_function || &*f.name == b"source");
     if !can {
         sh.builtin_error(&[b"can only `return' from a function or sourced script"]);
         return Ok(if sh.opt(Opt::Posix) { 1 } else { 2 });
     }
-    match status_argument(sh, args) {
-        Err(1) => return Err(sh.discard(1)),
-        Ok(status) | Err(status) => sh.status = status,
-    }
+    sh.status = status;
+    sh.before_return = before;
     Err(Unwind::Return)
 }
 
@@ -128,7 +131,7 @@ pub fn shift(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
             Some(n) => n as usize,
             None => {
                 sh.builtin_error(&[arg, b": numeric argument required"]);
-                return Err(sh.discard(1));
+                return Ok(1);
             }
         },
     };

@@ -290,6 +290,9 @@ fn make_local(sh: &mut Shell, r: &Request, name: Sym, scope: u32) {
     if let Some(old) = old {
         // A variable given before the function's name keeps its value.
         let temporary = old.scope > 0 && old.scope + 1 == scope && old.attrs.has(Attrs::EXPORT);
+        if old.attrs.has(Attrs::EXPORT) {
+            var.attrs.add(Attrs::EXPORT);
+        }
         if inherit || temporary {
             var.value = old.value;
             var.attrs = old.attrs;
@@ -416,7 +419,7 @@ fn list(sh: &mut Shell, r: &Request) -> i32 {
     sh.refresh_all();
     let scope = sh.vars.function_scope();
     let any = r.on != Attrs::NONE;
-    let plain = !any && !r.print;
+    let plain = !any && !r.print && r.builtin != "local";
     let mut out = Vec::new();
     for (name, var) in sh.vars.sorted() {
         if any && !var.attrs.has(r.on) || r.builtin == "local" && var.scope != scope {
@@ -430,7 +433,7 @@ fn list(sh: &mut Shell, r: &Request) -> i32 {
             out.extend(declaration(name, var));
         }
     }
-    if plain && r.builtin != "local" {
+    if plain {
         out.extend(all_functions(sh));
     }
     sh.out(&out)
@@ -491,7 +494,7 @@ fn functions(sh: &mut Shell, r: &Request, args: &[DeclArg]) -> i32 {
     for arg in args {
         let DeclArg::Text(name) = arg else { continue };
         let Some(f) = sh.funcs.get(name) else {
-            if changes {
+            if changes && r.outer {
                 sh.builtin_error(&[name, b": not a function"]);
             }
             status = 1;
@@ -502,6 +505,7 @@ fn functions(sh: &mut Shell, r: &Request, args: &[DeclArg]) -> i32 {
                 def: f.def.clone(),
                 wire: f.wire.clone(),
                 source: f.source.clone(),
+                line_base: f.line_base,
                 exported: (f.exported || r.on.has(Attrs::EXPORT)) && !r.off.has(Attrs::EXPORT),
                 traced: (f.traced || r.on.has(Attrs::TRACE)) && !r.off.has(Attrs::TRACE),
                 readonly: f.readonly || r.on.has(Attrs::READONLY),

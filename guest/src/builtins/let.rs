@@ -1,7 +1,7 @@
 //! `let`.
 
 use crate::arith;
-use crate::shell::{Run, Shell, Unwind};
+use crate::shell::{Run, Shell};
 
 pub fn r#let(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
     let rest = match args.get(1) {
@@ -17,10 +17,7 @@ pub fn r#let(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
         match arith::eval(text, sh) {
             Ok(n) => value = n,
             Err(e) => {
-                let unwind = sh.arithmetic_error(b"let: ", &e);
-                if unwind == Unwind::Exit && sh.subshell == 0 {
-                    return Err(unwind);
-                }
+                sh.arithmetic_failure(b"let: ", &e)?;
                 return Ok(1);
             }
         }

@@ -196,6 +196,10 @@ pub fn caller(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
         Ok(rest) => rest,
         Err(status) => return Ok(status),
     };
+    let calls = sh.frames.iter().any(|f| f.is_function || &*f.name == b"source");
+    if !calls {
+        return Ok(1);
+    }
     let n = match rest.first() {
         None => 0,
         Some(arg) => match crate::expand::to_int(arg).and_then(|n| usize::try_from(n).ok()) {
@@ -206,9 +210,8 @@ pub fn caller(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
             }
         },
     };
-    let calls = sh.frames.iter().any(|f| f.is_function || &*f.name == b"source");
     let frames: Vec<_> = sh.frames.iter().rev().collect();
-    let Some(frame) = frames.get(n).filter(|_| calls) else { return Ok(1) };
+    let Some(frame) = frames.get(n) else { return Ok(1) };
     let outer = frames.get(n + 1);
     let mut out = Vec::new();
     let number = frame.line.to_string();

@@ -41,13 +41,9 @@ pub fn umask(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
             }
             Ok(0)
         }
-        Err(c) => {
-            let what: &[u8] = if matches!(c, b'+' | b'-' | b'=' | b'r' | b'w' | b'x' | b'u' | b'g' | b'o' | b'a') {
-                b"': invalid symbolic mode character"
-            } else {
-                b"': invalid symbolic mode operator"
-            };
-            sh.builtin_error(&[b"`", &[c], what]);
+        Err((c, what)) => {
+            let what = [b"': invalid symbolic mode ", what.as_bytes()].concat();
+            sh.builtin_error(&[b"`", &[c], &what]);
             Ok(1)
         }
     }
@@ -62,7 +58,7 @@ fn letters(mask: u32) -> String {
 }
 
 /// Applies a symbolic mode to the permissions that are allowed.
-fn parse(mode: &[u8], mut allowed: u32) -> Result<u32, u8> {
+fn parse(mode: &[u8], mut allowed: u32) -> Result<u32, (u8, &'static str)> {
     for clause in mode.split(|b| *b == b',') {
         let mut i = 0;
         let mut who = 0u32;
@@ -82,7 +78,7 @@ fn parse(mode: &[u8], mut allowed: u32) -> Result<u32, u8> {
         while i < clause.len() {
             let op = clause[i];
             if !matches!(op, b'+' | b'-' | b'=') {
-                return Err(op);
+                return Err((op, "operator"));
             }
             i += 1;
             let mut bits = 0u32;
@@ -96,7 +92,7 @@ fn parse(mode: &[u8], mut allowed: u32) -> Result<u32, u8> {
                     b'o' => (allowed & 7) * 0o111,
                     b's' | b't' => 0,
                     b'+' | b'-' | b'=' => break,
-                    c => return Err(*c),
+                    c => return Err((*c, "character")),
                 };
                 i += 1;
             }
@@ -107,7 +103,7 @@ fn parse(mode: &[u8], mut allowed: u32) -> Result<u32, u8> {
             }
         }
         if clause.is_empty() {
-            return Err(0);
+            return Err((0, "operator"));
         }
     }
     Ok(allowed)

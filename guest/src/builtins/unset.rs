@@ -50,8 +50,7 @@ fn variable(sh: &mut Shell, text: &[u8], only_variable: bool, reference: bool) -
         if !only_variable && subscript.is_none() && sh.funcs.contains_key(text) {
             return Ok(function(sh, text));
         }
-        sh.builtin_error(&[b"`", text, b"': not a valid identifier"]);
-        return Ok(false);
+        return Ok(true);
     }
     let mut name = Sym::new(base);
     let mut key = None;

@@ -86,9 +86,6 @@ fn wait_each(sh: &mut Shell, specs: &[Vec<u8>]) -> Result<(Option<Pid>, i32), i3
                 for pid in &list {
                     status = sh.wait_interruptibly(*pid)?;
                 }
-                for pid in &list {
-                    sh.jobs.forget(*pid);
-                }
                 (list.last().copied(), status)
             }
             Err(status) => (None, status),

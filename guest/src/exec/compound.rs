@@ -13,9 +13,10 @@ pub const MAX_STACK: u32 = 5000;
 
 impl Shell {
     pub(super) fn compound(&mut self, c: &Compound) -> Run {
-        self.line = c.line.max(1);
+        let line = c.line + self.line_base;
+        self.line = line;
         if c.redirs.is_empty() {
-            return self.kind(&c.kind, c.line);
+            return self.kind(&c.kind, line);
         }
         self.redirected(c)
     }
@@ -27,7 +28,7 @@ impl Shell {
         }
         let process_fds = self.process_fds.len();
         let Some(undos) = self.redirect(&c.redirs)? else { return self.check_failure() };
-        let result = self.kind(&c.kind, c.line);
+        let result = self.kind(&c.kind, c.line + self.line_base);
         self.undo(undos);
         if self.process_fds.len() > process_fds {
             self.close_process_fds(process_fds);
@@ -157,7 +158,7 @@ impl Shell {
                 self.vars.entry(var).value = crate::vars::Value::Text(item);
             } else if self.assign(var, item, false).is_err() {
                 self.status = 1;
-                return Err(self.discard(1));
+                return Ok(());
             }
             let done = self.loop_body(body)?;
             status = self.status;
@@ -248,11 +249,7 @@ impl Shell {
         match self.try_arithmetic(text)? {
             Ok(n) => Ok(Some(n)),
             Err(e) => {
-                let unwind = self.arithmetic_error(b"((: ", &e);
-                if unwind == Unwind::Exit && self.subshell == 0 {
-                    return Err(unwind);
-                }
-                self.status = 1;
+                self.arithmetic_failure(b"((: ", &e)?;
                 Ok(None)
             }
         }
@@ -320,13 +317,7 @@ impl Shell {
         }
         match self.try_arithmetic(text)? {
             Ok(n) => self.status = i32::from(n == 0),
-            Err(e) => {
-                let unwind = self.arithmetic_error(b"((: ", &e);
-                if unwind == Unwind::Exit && self.subshell == 0 {
-                    return Err(unwind);
-                }
-                self.status = 1;
-            }
+            Err(e) => self.arithmetic_failure(b"((: ", &e)?,
         }
         Ok(())
     }
@@ -361,7 +352,7 @@ impl Shell {
             let prompt = self.expand_prompt_text(&ps3);
             self.write_error(&prompt);
             let Some(reply) = self.read_reply() else {
-                self.write_error(b"\n");
+                self.out(b"\n");
                 self.status = 1;
                 return Ok(());
             };

@@ -67,11 +67,7 @@ impl Shell {
             _ => {}
         }
         match test_expr::unary(letter, &text, self) {
-            Some(Ok(value)) => Ok(Ok(value)),
-            Some(Err(e)) => {
-                self.complain_parts(&[b"[[: ", &e.0]);
-                Ok(Err(Failed(2)))
-            }
+            Some(value) => Ok(Ok(value)),
             None => Ok(Ok(false)),
         }
     }
@@ -112,10 +108,7 @@ impl Shell {
         match crate::arith::eval(text, self) {
             Ok(n) => Ok(Ok(n)),
             Err(e) => {
-                let unwind = self.arithmetic_error(b"[[: ", &e);
-                if unwind == crate::shell::Unwind::Exit && self.subshell == 0 {
-                    return Err(unwind);
-                }
+                self.arithmetic_failure(b"[[: ", &e)?;
                 Ok(Err(Failed(1)))
             }
         }

@@ -102,7 +102,9 @@ impl Shell {
             return self.start_hook(hook, args, start).map(Ok);
         }
         let Some(path) = self.find_program(&args[0]) else {
-            self.complain_at(&start.plan, &[&args[0], b": command not found"]);
+            let no_path = self.text(Sym::PATH).is_none_or(|p| p.is_empty());
+            let text: &[u8] = if no_path { b": No such file or directory" } else { b": command not found" };
+            self.complain_at(&start.plan, &[&args[0], text]);
             return Ok(Err(NOT_FOUND));
         };
         let env = self.program_env(&path);
@@ -191,9 +193,9 @@ impl Shell {
                 NOT_FOUND
             }
             Errno::NOENT => match self.interpreter(path) {
-                Some(interpreter) => {
-                    self.complain_at(plan, &[path, b": ", &interpreter, b": bad interpreter: No such file or directory"]);
-                    NOT_EXECUTABLE
+                Some(_) => {
+                    self.complain_at(plan, &[path, b": cannot execute: required file not found"]);
+                    NOT_FOUND
                 }
                 None => {
                     self.complain_at(plan, &[path, b": No such file or directory"]);
@@ -204,6 +206,9 @@ impl Shell {
                 let dir = self.sys.stat(path, true).is_ok_and(|s| s.kind == FileKind::Dir);
                 let error = if dir { Errno::ISDIR } else { error };
                 self.complain_at(plan, &[path, b": ", error.message().as_bytes()]);
+                if self.builtin == "exec" {
+                    self.complain_at(plan, &[b"exec: ", path, b": cannot execute: ", error.message().as_bytes()]);
+                }
                 NOT_EXECUTABLE
             }
         }

@@ -5,7 +5,7 @@ use crate::names::Sym;
 use crate::options::Opt;
 use crate::shell::{Frame, Function, MAX_RECURSION, Mode, Run, Shell, Unwind};
 use crate::syntax::ast::{Command, FuncDef};
-use crate::syntax::{Lines, Parser, Source, SyntaxError, print};
+use crate::syntax::{ErrorKind, Lines, Parser, Source, SyntaxError, print};
 use crate::vars::ScopeKind;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -23,7 +23,7 @@ pub enum Origin<'a> {
 
 impl Shell {
     pub(super) fn define_function(&mut self, def: &Rc<FuncDef>) {
-        self.line = def.line;
+        self.line = def.line + self.line_base;
         if self.opt(Opt::Posix) && crate::builtins::find(&def.name).and_then(crate::builtins::get).is_some_and(|b| b.special) {
             self.complain_parts(&[b"`", &def.name, b"': is a special builtin"]);
             self.status = 1;
@@ -39,6 +39,7 @@ impl Shell {
             def: OnceCell::from(def.clone()),
             wire: OnceCell::new(),
             source: self.definition_source(),
+            line_base: self.line_base,
             exported: old.is_some_and(|f| f.exported),
             traced: old.is_some_and(|f| f.traced),
             readonly: false,
@@ -71,6 +72,7 @@ impl Shell {
                 def: OnceCell::from(def.clone()),
                 wire: OnceCell::new(),
                 source: Rc::from(&b"environment"[..]),
+                line_base: 0,
                 exported: true,
                 traced: false,
                 readonly: false,
@@ -100,10 +102,12 @@ impl Shell {
         self.vars.push_scope(ScopeKind::Function);
         let params = std::mem::replace(&mut self.params, Rc::new(args[1..].to_vec()));
         let loops = std::mem::take(&mut self.loops);
+        let line_base = std::mem::replace(&mut self.line_base, function.line_base);
         let outer_traps = self.enter_function(function.traced);
         let result = self.function_body(&def);
         let result = self.leave_function(outer_traps, result);
         self.loops = loops;
+        self.line_base = line_base;
         self.params = params;
         self.vars.pop_scope();
         self.stack -= 1;
@@ -116,13 +120,14 @@ impl Shell {
 
     fn function_body(&mut self, def: &FuncDef) -> Run {
         if self.traps.has_debug() {
-            self.line = def.line;
+            self.line = def.line + self.line_base;
             self.before_command(&def.name)?;
         }
-        match self.command(&def.body) {
-            Err(Unwind::Return) => Ok(()),
-            other => other,
+        let result = self.command(&def.body);
+        if result.is_ok() {
+            self.before_return = self.status;
         }
+        result
     }
 
     /// Runs text as commands, the first line being number `line`.
@@ -132,7 +137,14 @@ impl Shell {
     }
 
     /// Runs everything a parser gives. With `tail`, the last program may replace the shell.
-    pub fn run_parser(&mut self, mut parser: Parser, origin: Origin, tail: bool) -> Run {
+    pub fn run_parser(&mut self, parser: Parser, origin: Origin, tail: bool) -> Run {
+        let line_base = std::mem::take(&mut self.line_base);
+        let result = self.parse_and_run(parser, origin, tail);
+        self.line_base = line_base;
+        result
+    }
+
+    fn parse_and_run(&mut self, mut parser: Parser, origin: Origin, tail: bool) -> Run {
         loop {
             parser.set(self.settings());
             let next = parser.next_command();
@@ -173,13 +185,14 @@ impl Shell {
 
     /// A syntax error ends a script, but only the text of an `eval`.
     fn after_syntax_error(&mut self, error: &SyntaxError, origin: Origin) -> Run {
-        let conditional = matches!(error.kind, crate::syntax::ErrorKind::Message(_));
+        let conditional = matches!(error.kind, ErrorKind::Message(_));
         let inner = matches!(origin, Origin::Inner(_)) || self.frames.last().is_some_and(|f| &*f.name == b"source");
         if inner {
             self.status = 2;
             return Ok(());
         }
-        if origin == Origin::Command && error.in_substitution {
+        let token = matches!(error.kind, ErrorKind::Unexpected { .. });
+        if origin == Origin::Command && error.in_substitution && token {
             self.status = 127;
         } else if !conditional {
             self.status = 2;
@@ -227,11 +240,13 @@ impl Shell {
         let outer = params.map(|p| std::mem::replace(&mut self.params, Rc::new(p)));
         let parser = Parser::new(source, 1, self.settings());
         let result = self.run_parser(parser, Origin::File, false);
+        if result.is_ok() {
+            self.before_return = self.status;
+        }
         let result = match result {
-            Err(Unwind::Return) => Ok(()),
+            Ok(()) | Err(Unwind::Return) => self.run_return_trap(),
             other => other,
         };
-        let result = if result.is_ok() { self.run_return_trap() } else { result };
         if given && let Some(outer) = outer {
             self.params = outer;
         }

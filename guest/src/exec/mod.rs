@@ -4,7 +4,7 @@ mod arrays;
 mod compound;
 mod cond;
 pub mod external;
-mod function;
+pub mod function;
 pub mod jobs;
 mod pipeline;
 pub mod redirect;
@@ -121,6 +121,9 @@ impl Shell {
     pub(crate) fn command(&mut self, c: &Command) -> Run {
         if self.traps.may_be_pending() {
             self.run_pending_traps()?;
+        }
+        if self.opt(Opt::NoExec) {
+            return Ok(());
         }
         match c {
             Command::Simple(s) => {

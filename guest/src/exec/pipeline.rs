@@ -11,12 +11,16 @@ use crate::system::{Fd, FdAction, OpenHow, Pid, WaitStatus};
 impl Shell {
     /// Runs a pipeline of several stages and waits for all of them.
     pub(super) fn piped(&mut self, stages: &[Command]) -> Run {
-        let line = self.line;
         let here = self.shopt(Shopt::LastPipe) && !self.opt(Opt::Monitor);
         let (spawned, input) = self.start_stages(stages, here, None)?;
         let mut last = None;
         if let (Some(input), Some(stage)) = (input, stages.last()) {
             last = Some(self.stage_here(stage, input));
+        }
+        if self.traps.has_debug()
+            && let Some(stage) = stages.last()
+        {
+            self.current_command = print::command(stage);
         }
         let process_fds = self.process_fds.len();
         let mut statuses = Vec::with_capacity(stages.len());
@@ -37,7 +41,9 @@ impl Shell {
             statuses.push(self.status);
             result?;
         }
-        self.line = line;
+        if let Some(line) = stages.last().and_then(line_of) {
+            self.line = line + self.line_base;
+        }
         if let Some((pid, sig)) = killed
             && statuses.last().is_some_and(|s| *s == 128 + sig)
         {
@@ -170,5 +176,14 @@ impl Shell {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// The line a command is on.
+fn line_of(c: &Command) -> Option<u32> {
+    match c {
+        Command::Simple(s) => Some(s.line),
+        Command::Compound(c) => Some(c.line),
+        Command::Function(_) | Command::Coproc(_) => None,
     }
 }

@@ -201,7 +201,6 @@ impl Shell {
 
     /// What one redirection does. Files are open, on descriptors of our own, when this returns.
     fn steps(&mut self, r: &Redir) -> Run<Result<Vec<Step>, Failed>> {
-        self.line = r.line;
         let default = match r.op {
             RedirOp::Read | RedirOp::ReadWrite | RedirOp::DupIn | RedirOp::HereDoc | RedirOp::HereString => 0,
             _ => 1,

@@ -1,7 +1,6 @@
 //! Simple commands: assignments, functions, builtins, programs.
 
 use super::external::Start;
-use super::redirect::Plan;
 use crate::builtins::{self, DeclArg};
 use crate::names::Sym;
 use crate::options::Opt;
@@ -14,23 +13,24 @@ const NO_BUILTIN: u16 = u16::MAX;
 
 impl Shell {
     pub(super) fn simple(&mut self, s: &Simple) -> Run {
-        self.line = s.line;
+        self.line = s.line + self.line_base;
         if self.traps.has_debug() {
             self.before_simple(s)?;
         }
         self.substitution_status = None;
+        let tail = std::mem::take(&mut self.tail);
         if s.args.is_empty() {
             return self.assignments_only(s);
         }
         let process_fds = self.process_fds.len();
-        let result = self.command_words(s);
+        let result = self.command_words(s, tail);
         if self.process_fds.len() > process_fds {
             self.close_process_fds(process_fds);
         }
         result
     }
 
-    fn command_words(&mut self, s: &Simple) -> Run {
+    fn command_words(&mut self, s: &Simple, tail: bool) -> Run {
         let index = self.literal_builtin(s);
         if let Some(builtin) = builtins::by_index(index)
             && builtin.declares
@@ -48,7 +48,7 @@ impl Shell {
         if args.is_empty() {
             return self.assignments_only(s);
         }
-        self.run_words(s, args, index)
+        self.run_words(s, args, index, tail)
     }
 
     /// The builtin a literal first word names, by index plus one.
@@ -70,7 +70,7 @@ impl Shell {
         !self.funcs.is_empty() && self.funcs.contains_key(name)
     }
 
-    fn run_words(&mut self, s: &Simple, args: Vec<Vec<u8>>, index: u16) -> Run {
+    fn run_words(&mut self, s: &Simple, args: Vec<Vec<u8>>, index: u16, tail: bool) -> Run {
         if !self.funcs.is_empty()
             && let Some(function) = self.funcs.get(&args[0]).cloned()
         {
@@ -85,7 +85,7 @@ impl Shell {
         {
             return self.builtin_command(s, builtin, args);
         }
-        self.program_command(s, args)
+        self.program_command(s, args, tail)
     }
 
     // ---- assignments ----
@@ -195,7 +195,7 @@ impl Shell {
     }
 
     /// Makes the assignments before a command, in a scope of their own, exported.
-    fn assign_temporarily(&mut self, assigns: &[Assign]) -> Run {
+    pub(super) fn assign_temporarily(&mut self, assigns: &[Assign]) -> Run {
         self.vars.push_scope(ScopeKind::Temporary);
         let scope = self.vars.depth();
         for a in assigns {
@@ -333,7 +333,7 @@ impl Shell {
             self.trace_words(&args);
         }
         if !self.redirect_permanently(&s.redirs)? {
-            return if self.exec_may_fail() { Ok(()) } else { Err(Unwind::Exit) };
+            return if self.opt(Opt::Posix) { Err(Unwind::Exit) } else { Ok(()) };
         }
         for a in &s.assigns {
             self.assign_statement(a)?;
@@ -346,8 +346,8 @@ impl Shell {
         self.call_builtin(builtin, &args)
     }
 
-    fn program_command(&mut self, s: &Simple, args: Vec<Vec<u8>>) -> Run {
-        let replace = self.may_replace() && s.redirs.iter().all(|r| !matches!(r.fd, crate::syntax::ast::RedirFd::Variable(_)));
+    fn program_command(&mut self, s: &Simple, args: Vec<Vec<u8>>, tail: bool) -> Run {
+        let replace = tail && self.traps.is_empty() && !self.session && self.process_fds.is_empty();
         let scoped = !s.assigns.is_empty();
         if scoped {
             self.assign_temporarily(&s.assigns)?;
@@ -377,7 +377,16 @@ impl Shell {
 
     fn run_program(&mut self, s: &Simple, args: &[Vec<u8>]) -> Run {
         let mut start = Start::default();
-        if !self.plan(&s.redirs, &mut start.plan)? {
+        // The program's process expands its redirections: assignments in them are not ours.
+        let pure = s.redirs.iter().all(super::subshell::is_pure_redirection);
+        let vars = if pure { None } else { Some(self.vars.clone()) };
+        let planned = self.plan(&s.redirs, &mut start.plan);
+        if let Some(vars) = vars
+            && s.redirs.iter().all(|r| !matches!(r.fd, crate::syntax::ast::RedirFd::Variable(_)))
+        {
+            self.vars = vars;
+        }
+        if !planned? {
             self.close_plan(&start.plan);
             self.status = 1;
             return Ok(());
@@ -436,6 +445,12 @@ impl Shell {
         }
         if tracing {
             self.trace_words(&shown);
+            if matches!(builtin.name, "export" | "readonly") {
+                for text in shown.iter().skip(1).filter(|t| t.contains(&b'=')) {
+                    let text = text.clone();
+                    self.trace(&text);
+                }
+            }
         }
         self.remember_last(&shown);
         let result = self.declare_redirected(s, builtin, args);

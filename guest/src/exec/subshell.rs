@@ -23,6 +23,8 @@ pub enum Task<'a> {
     List(&'a List),
     /// `$( )`.
     Substitution(&'a List),
+    /// `<( )`, `>( )`.
+    Process(&'a List),
     Chain(&'a AndOr),
     /// A function or builtin call with its words.
     Call(&'a [Vec<u8>]),
@@ -72,7 +74,7 @@ impl Shell {
         if let Command::Simple(s) = c
             && self.is_direct(s)
         {
-            let result = self.spawn_simple(s, &mut start);
+            let result = self.spawn_simple(s, &mut start, self.line_base);
             self.close_plan(&start.plan);
             return result;
         }
@@ -99,8 +101,8 @@ impl Shell {
         pure_args && pure_assigns && s.redirs.iter().all(is_pure_redirection) && self.find_program(&name).is_some()
     }
 
-    fn spawn_simple(&mut self, s: &Simple, start: &mut Start) -> Run<Spawned> {
-        self.line = s.line;
+    fn spawn_simple(&mut self, s: &Simple, start: &mut Start, base: u32) -> Run<Spawned> {
+        self.line = s.line + base;
         let mut args = Vec::with_capacity(s.args.len());
         for arg in &s.args {
             if let Arg::Word(w) = arg {
@@ -127,7 +129,11 @@ impl Shell {
     }
 
     /// `( … )`.
-    pub(super) fn subshell(&mut self, list: &Rc<List>, redirs: &[Redir], text: impl FnOnce() -> Vec<u8>) -> Run {
+    pub(super) fn subshell(&mut self, list: &Rc<List>, redirs: &[Redir], text: impl Fn() -> Vec<u8>) -> Run {
+        if self.traps.has_debug() {
+            let shown = text();
+            self.before_command(&shown)?;
+        }
         let mut start = Start::default();
         let process_fds = self.process_fds.len();
         if !self.plan(redirs, &mut start.plan)? {
@@ -159,7 +165,7 @@ impl Shell {
         let line = self.line;
         let spawned = match single(list) {
             Some(s) if self.is_direct(s) => {
-                let result = self.spawn_simple(s, &mut start);
+                let result = self.spawn_simple(s, &mut start, line);
                 self.close_plan(&start.plan);
                 result
             }
@@ -220,13 +226,14 @@ impl Shell {
     /// A backquoted command, which is parsed only now.
     pub fn backquoted(&mut self, b: &Backquote) -> Run<Vec<u8>> {
         if b.list.get().is_none() {
-            let mut parser = Parser::new(Box::new(Lines::new(b.command.to_vec())), b.line.max(1), self.settings());
+            let mut parser = Parser::new(Box::new(Lines::new(b.command.to_vec())), 0, self.settings());
             let mut list = List::default();
             loop {
                 match parser.next_command() {
                     Ok(Some(more)) => list.items.extend(more.items),
                     Ok(None) => break,
-                    Err(e) => {
+                    Err(mut e) => {
+                        e.line += self.line;
                         let prefix = [&self.message_name()[..], b": command substitution: "].concat();
                         self.write_error(&e.render(&prefix));
                         self.substitution_status = Some(2);
@@ -258,7 +265,7 @@ impl Shell {
         let (ours, theirs, to) = if p.read { (read, write, 1) } else { (write, read, 0) };
         let mut start = Start::default();
         start.plan.actions.push(FdAction::Dup { src: theirs, to });
-        let result = self.spawn_task(Task::List(&p.list), &start);
+        let result = self.spawn_task(Task::Process(&p.list), &start);
         let _ = self.sys.close(theirs);
         let pid = match result {
             Ok(pid) => pid,
@@ -295,7 +302,7 @@ impl Shell {
 
     /// `coproc NAME command`.
     pub(super) fn coproc(&mut self, c: &Coproc) -> Run {
-        self.line = c.line;
+        self.line = c.line + self.line_base;
         let (Ok(input), Ok(output)) = (self.sys.pipe(), self.sys.pipe()) else {
             self.complain(b"cannot make pipe for coprocess");
             return Err(self.discard(1));
@@ -355,7 +362,7 @@ fn read_of_file(list: &List) -> Option<&Redir> {
     }
 }
 
-fn is_pure_redirection(r: &Redir) -> bool {
+pub(super) fn is_pure_redirection(r: &Redir) -> bool {
     !matches!(r.fd, RedirFd::Variable(_))
         && match &r.target {
             Target::Word(w) => is_pure(&w.parts) && !may_have_many_fields(w),

@@ -33,6 +33,8 @@ pub struct Traps {
     masked: u8,
     /// Some signal has a handler, so one may arrive.
     catching: bool,
+    /// Something may ask which command is being run: DEBUG, ERR, EXIT and RETURN traps.
+    watching: bool,
 }
 
 impl Traps {
@@ -65,7 +67,7 @@ impl Traps {
     #[inline]
     #[must_use]
     pub fn has_debug(&self) -> bool {
-        !self.handlers.is_empty() && self.active(DEBUG)
+        self.watching
     }
 
     fn active(&self, condition: i32) -> bool {
@@ -84,9 +86,11 @@ impl Traps {
     /// Puts a trap received from a parent shell.
     pub fn restore(&mut self, condition: i32, text: Rc<[u8]>) {
         self.handlers.insert(condition, text);
+        self.update();
     }
 
     fn update(&mut self) {
+        self.watching = !self.handlers.is_empty();
         self.catching = self.handlers.iter().any(|(k, v)| (1..DEBUG).contains(k) && !v.is_empty());
     }
 }
@@ -192,7 +196,7 @@ impl Shell {
         let added = self.traps.running.insert(condition);
         self.trace_level += 1;
         let tail = std::mem::take(&mut self.tail);
-        let start = if condition == EXIT { 1 } else { line.max(1) };
+        let start = if condition >= DEBUG { line.max(1) } else { 1 };
         let result = self.run_text(&text, start, Origin::Inner("trap"));
         self.tail = tail;
         self.trace_level -= 1;
@@ -214,16 +218,28 @@ impl Shell {
 
     /// Before a simple command: the DEBUG trap.
     pub(super) fn before_simple(&mut self, s: &Simple) -> Run {
-        let text = print::simple(s);
-        self.before_command(&text)
+        if !self.in_trap() {
+            self.current_command = print::simple(s);
+        }
+        if !self.traps.active(DEBUG) {
+            return Ok(());
+        }
+        self.run_trap(DEBUG)
+    }
+
+    /// Is a trap's own command being run?
+    fn in_trap(&self) -> bool {
+        !self.traps.running.is_empty()
     }
 
     /// Before any command: BASH_COMMAND and the DEBUG trap.
     pub(super) fn before_command(&mut self, text: &[u8]) -> Run {
+        if !self.in_trap() {
+            self.current_command = text.to_vec();
+        }
         if !self.traps.active(DEBUG) {
             return Ok(());
         }
-        self.current_command = text.to_vec();
         self.run_trap(DEBUG)
     }
 
@@ -239,7 +255,10 @@ impl Shell {
         if self.traps.is_empty() || !self.traps.active(RETURN) {
             return Ok(());
         }
-        self.run_trap(RETURN)
+        let status = std::mem::replace(&mut self.status, self.before_return);
+        self.run_trap(RETURN)?;
+        self.status = status;
+        Ok(())
     }
 
     /// Functions do not inherit DEBUG, RETURN (`set -T`) and ERR (`set -E`) traps unless told.
@@ -260,7 +279,7 @@ impl Shell {
 
     pub(super) fn leave_function(&mut self, outer: u8, result: Run) -> Run {
         let result = match result {
-            Ok(()) => self.run_return_trap(),
+            Ok(()) | Err(Unwind::Return) => self.run_return_trap(),
             other => other,
         };
         self.traps.masked = outer;

@@ -1,7 +1,7 @@
 //! Arithmetic with the shell's variables.
 
 use super::{Place, StringSink};
-use crate::arith::{ArithEnv, ArithError, Expr, Key as ArithKey, Value as Number};
+use crate::arith::{ArithEnv, ArithError, Element, Expr, Key as ArithKey, Value as Number};
 use crate::names::Sym;
 use crate::options::Opt;
 use crate::shell::{Run, Shell, Unwind};
@@ -41,10 +41,24 @@ impl Shell {
         crate::arith::eval(text, self).map_err(|e| self.arithmetic_error(b"", &e))
     }
 
+    /// An error in a command that merely fails because of one (`((`, `let`); some give up more than that.
+    pub fn arithmetic_failure(&mut self, prefix: &[u8], error: &ArithError) -> Run {
+        let fatal = matches!(error, ArithError::Subscript(_)) || matches!(error, ArithError::Env(t) if t == UNBOUND);
+        let unwind = self.arithmetic_error(prefix, error);
+        if fatal {
+            return Err(unwind);
+        }
+        self.status = 1;
+        Ok(())
+    }
+
     /// Reports an error; `prefix` is the command's name with its colon.
     pub fn arithmetic_error(&mut self, prefix: &[u8], error: &ArithError) -> Unwind {
         match error {
             ArithError::Expr(text) => self.complain_parts(&[prefix, text]),
+            ArithError::Subscript(text) => {
+                self.complain(text);
+            }
             ArithError::Env(text) if text == UNBOUND => {
                 self.status = self.unbound_status();
                 return Unwind::Exit;
@@ -132,9 +146,10 @@ impl ArithEnv for Shell {
         self.assign(sym, text.to_vec(), false).map_err(refused)
     }
 
-    fn get_element(&mut self, name: &[u8], key: ArithKey<'_>) -> Result<Number<'_>, ArithError> {
+    fn get_element(&mut self, element: Element<'_>) -> Result<Number<'_>, ArithError> {
+        let name = element.name;
         let sym = Sym::new(name);
-        let key = self.arith_key(key);
+        let key = self.arith_key(element.key);
         let base = self.place(sym).map_err(refused)?.name;
         if let Key::Index(n) = key
             && n < 0
@@ -143,7 +158,7 @@ impl ArithEnv for Shell {
         {
             let text = [name, b": bad array subscript"].concat();
             self.complain(&text);
-            return Err(ArithError::Env(Vec::new()));
+            return Ok(Number::Unset);
         }
         match self.element(base, &key).cloned() {
             Some(text) => {
@@ -154,9 +169,9 @@ impl ArithEnv for Shell {
         }
     }
 
-    fn set_element(&mut self, name: &[u8], key: ArithKey<'_>, value: i64) -> Result<(), ArithError> {
-        let key = self.arith_key(key);
-        let base = self.place(Sym::new(name)).map_err(refused)?.name;
+    fn set_element(&mut self, element: Element<'_>, value: i64) -> Result<(), ArithError> {
+        let key = self.arith_key(element.key);
+        let base = self.place(Sym::new(element.name)).map_err(refused)?.name;
         self.assign_element(base, &key, value.to_string().into_bytes(), false).map_err(refused)
     }
 
@@ -166,6 +181,13 @@ impl ArithEnv for Shell {
             Ok(place) => Shell::is_assoc(self, place.name),
             Err(_) => false,
         }
+    }
+
+    fn bad_subscript(&mut self, name: &[u8], subscript: &[u8], assigning: bool) -> Result<(), ArithError> {
+        let shown = [name, b"[", subscript, b"]: bad array subscript"].concat();
+        let text = if assigning { shown } else { [name, b": bad array subscript"].concat() };
+        self.complain(&text);
+        if assigning { Err(ArithError::Env(Vec::new())) } else { Ok(()) }
     }
 
     fn expand_subscript(&mut self, name: &[u8], subscript: &[u8]) -> Result<Vec<u8>, ArithError> {

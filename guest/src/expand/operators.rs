@@ -153,8 +153,11 @@ impl Shell {
         let n = match (name, index) {
             (ParamName::Special(b'@' | b'*'), _) => self.params.len(),
             (ParamName::Var(var), Some(Index::At | Index::Star)) => {
-                let var = self.place(var)?.name;
-                match self.var(var).map(|v| &v.value) {
+                let base = self.place(var)?.name;
+                if self.var(base).is_none() {
+                    self.check_set(name, index, &Got::Unset)?;
+                }
+                match self.var(base).map(|v| &v.value) {
                     None | Some(Value::None) => 0,
                     Some(Value::Text(_)) => 1,
                     Some(Value::Indexed(a)) => a.len(),

@@ -222,7 +222,7 @@ impl Shell {
 
     /// The status of a shell that ends because of an unset variable.
     pub(super) fn unbound_status(&self) -> i32 {
-        if self.mode == Mode::Command || self.subshell > 0 { 127 } else { 1 }
+        if self.mode == Mode::Command && self.subshell == 0 { 127 } else { 1 }
     }
 
     pub(super) fn bad_substitution(&mut self, p: &Param) -> Unwind {

@@ -180,7 +180,6 @@ pub struct Coproc {
 
 #[derive(Debug)]
 pub struct Redir {
-    pub line: u32,
     pub fd: RedirFd,
     pub op: RedirOp,
     pub target: Target,
@@ -274,7 +273,6 @@ pub struct Backquote {
     pub source: Text,
     /// With one level of backslashes removed.
     pub command: Text,
-    pub line: u32,
     pub list: OnceCell<Rc<List>>,
 }
 
@@ -316,8 +314,6 @@ pub struct Param {
     pub line: u32,
     /// Was it inside double quotes (its word is then read differently)?
     pub quoted: bool,
-    /// Was that a here-document?
-    pub here: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -379,7 +375,7 @@ impl Param {
     /// An expansion without braces.
     #[must_use]
     pub fn plain(name: ParamName) -> Self {
-        Self { name, index: None, indirect: false, op: Op::None, source: None, line: 0, quoted: false, here: false }
+        Self { name, index: None, indirect: false, op: Op::None, source: None, line: 0, quoted: false }
     }
 }
 

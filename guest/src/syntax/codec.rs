@@ -184,7 +184,6 @@ fn assign(w: &mut Writer, a: &Assign) {
 }
 
 fn redir(w: &mut Writer, r: &Redir) {
-    w.number(r.line.into());
     match &r.fd {
         RedirFd::Default => w.byte(0),
         RedirFd::Number(n) => {
@@ -247,7 +246,6 @@ fn part(w: &mut Writer, p: &Part) {
             w.byte(10);
             w.bytes(&b.source);
             w.bytes(&b.command);
-            w.number(b.line.into());
         }
         Part::Arith(a) => {
             w.byte(11);
@@ -268,7 +266,7 @@ fn param(w: &mut Writer, p: &Param) {
             w.byte(5);
             w.bytes(source);
             w.number(p.line.into());
-            w.byte(u8::from(p.quoted) | u8::from(p.here) << 1);
+            w.byte(u8::from(p.quoted));
         }
         (None, ParamName::Var(name)) => {
             w.byte(6);
@@ -446,7 +444,6 @@ fn read_redir(r: R) -> Option<Redir> {
         RedirOp::HereDoc,
         RedirOp::HereString,
     ];
-    let line = r.u32()?;
     let fd = match r.byte()? {
         0 => RedirFd::Default,
         1 => RedirFd::Number(r.i32()?),
@@ -471,7 +468,7 @@ fn read_redir(r: R) -> Option<Redir> {
             }))
         }
     };
-    Some(Redir { line, fd, op, target })
+    Some(Redir { fd, op, target })
 }
 
 fn read_word(r: R) -> Option<Word> {
@@ -492,7 +489,6 @@ fn read_part(r: R) -> Option<Part> {
             let line = r.u32()?;
             let flags = r.byte()?;
             let mut parser = parser(&source, line);
-            parser.in_here_document = flags & 2 != 0;
             parser.braced_parameter(flags & 1 != 0).ok()?
         }
         6 => plain(ParamName::Var(Sym::new(r.bytes()?))),
@@ -502,7 +498,7 @@ fn read_part(r: R) -> Option<Part> {
         10 => {
             let source = r.bytes()?.into();
             let command = r.bytes()?.into();
-            Part::Backquote(Rc::new(Backquote { source, command, line: r.u32()?, list: OnceCell::new() }))
+            Part::Backquote(Rc::new(Backquote { source, command, list: OnceCell::new() }))
         }
         11 => {
             let bracket = r.flag()?;

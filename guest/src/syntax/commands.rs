@@ -113,7 +113,9 @@ impl Parser {
             }
             Ok(list)
         })?;
+        let mut list = list;
         self.flush_pending()?;
+        super::renumber::renumber(&mut list);
         self.pos += 1;
         self.substitutions -= 1;
         self.in_array = in_array;
@@ -172,9 +174,7 @@ impl Parser {
             self.pos += 1;
             if self.here() == b'&' {
                 self.pos += 1;
-                let line = self.line;
                 redirs_of(&mut stage).push(Redir {
-                    line,
                     fd: RedirFd::Number(2),
                     op: RedirOp::DupOut,
                     target: Target::Word(Word::literal(b"1")),
@@ -217,8 +217,14 @@ impl Parser {
         let mut simple =
             Simple { line: self.line, assigns: Vec::new(), args: Vec::new(), redirs: Vec::new(), resolved: Cell::new(0) };
         let mut declaration = false;
+        let mut tokens = 0;
         loop {
             self.skip_blanks();
+            // Bash notes the line when it has looked at the second word.
+            if tokens == 1 {
+                simple.line = self.line;
+            }
+            tokens += 1;
             if simple.args.is_empty() {
                 self.expand_alias();
             } else {
@@ -228,6 +234,7 @@ impl Parser {
                 simple.redirs.push(redir);
                 continue;
             }
+            let second = tokens == 2;
             let b = self.here();
             let process = matches!(b, b'<' | b'>') && self.at(1) == b'(';
             if b == END || (is_meta(b) && !process) {
@@ -239,6 +246,9 @@ impl Parser {
                 match (simple.args.is_empty(), assign) {
                     (true, assign) => simple.assigns.push(assign),
                     (false, assign) => simple.args.push(Arg::Assign(Box::new(assign))),
+                }
+                if second {
+                    simple.line = self.line;
                 }
                 continue;
             }
@@ -255,6 +265,9 @@ impl Parser {
                 declaration = word.as_literal().is_some_and(is_declaration);
             }
             simple.args.push(Arg::Word(word));
+            if second {
+                simple.line = self.line;
+            }
         }
         if simple.args.is_empty() && simple.assigns.is_empty() && simple.redirs.is_empty() {
             return Err(self.unexpected());
@@ -301,6 +314,9 @@ impl Parser {
     /// `coproc [NAME] command`, behind the word.
     pub(super) fn coproc(&mut self, line: u32) -> Parse<Command> {
         self.skip_blanks();
+        if self.here() == END {
+            return Err(self.missing_word());
+        }
         let start = self.pos;
         if let Some(name) = self.plain_word().map(<[u8]>::to_vec)
             && crate::names::is_name(&name)

@@ -149,7 +149,7 @@ impl Parser {
         self.skip_lines()
     }
 
-    fn missing_word(&mut self) -> super::SyntaxError {
+    pub(super) fn missing_word(&mut self) -> super::SyntaxError {
         if self.here() == END {
             let text = self.current_line();
             let line = self.line;

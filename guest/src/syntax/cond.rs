@@ -31,11 +31,17 @@ impl Parser {
         if token == b"EOF" && expected.is_empty() {
             let line = self.end_line();
             let text = b"unexpected token `EOF' in conditional command".to_vec();
-            return self.error(line, super::ErrorKind::Message(text));
+            return self.error(line, super::ErrorKind::MessageAtEnd(text));
         }
         let _ = at_end;
         let tail: &[u8] = if expected.is_empty() { b" in conditional command" } else { b"" };
         self.message([b"unexpected token `", &token[..], b"'", expected, tail].concat())
+    }
+
+    /// A message about what is at the position.
+    fn message_here(&mut self, text: Vec<u8>, at_end: bool) -> super::SyntaxError {
+        let line = self.line;
+        self.error(line, if at_end { super::ErrorKind::MessageAtEnd(text) } else { super::ErrorKind::Message(text) })
     }
 
     fn cond_token(&mut self) -> Vec<u8> {
@@ -77,7 +83,7 @@ impl Parser {
                 return Ok(Cond::Group(Box::new(inner)));
             }
             b'!' if self.eat_word(b"!") => return Ok(Cond::Not(Box::new(self.nested(Self::cond_term)?))),
-            b'-' if is_meta(self.at(2)) && UNARY.contains(&self.at(1)) => {
+            b'-' if (is_meta(self.at(2)) || self.at(2) == END) && UNARY.contains(&self.at(1)) => {
                 let letter = self.at(1);
                 self.pos += 2;
                 return self.cond_unary(letter);
@@ -97,7 +103,7 @@ impl Parser {
         if b == END || is_meta(b) || self.at_word(b"]]") {
             let token = if b == END { b"newline".to_vec() } else { self.token_text() };
             let text = [b"unexpected argument `", &token[..], b"' to conditional unary operator"].concat();
-            return Err(self.message(text));
+            return Err(self.message_here(text, b == END));
         }
         let mut word = self.word()?;
         word.brace = false;
@@ -120,7 +126,7 @@ impl Parser {
             b if b == END || is_meta(b) => {
                 let token = if b == END { b"newline".to_vec() } else { self.token_text() };
                 let text = [b"unexpected token `", &token[..], b"', conditional binary operator expected"].concat();
-                return Err(self.message(text));
+                return Err(self.message_here(text, b == END));
             }
             _ if self.at_word(b"]]") => return Ok(Cond::Word(left)),
             _ => match self.plain_word().map(<[u8]>::to_vec) {
@@ -148,14 +154,21 @@ impl Parser {
         if b == END || (is_meta(b) && !regex_paren && !(matches!(b, b'<' | b'>') && self.at(1) == b'(')) || self.at_word(b"]]") {
             let token = if b == END { b"newline".to_vec() } else { self.token_text() };
             let text = [b"unexpected argument `", &token[..], b"' to conditional binary operator"].concat();
-            return Err(self.message(text));
+            return Err(self.message_here(text, b == END));
         }
         let stop = match op {
             b"=~" => Stop::Regex,
             b"=" | b"==" | b"!=" => Stop::Pattern,
             _ => Stop::Meta,
         };
-        let mut word = self.word_until(stop, false)?;
+        let line = self.line;
+        let mut word = self.word_until(stop, false).map_err(|mut e| {
+            if let super::ErrorKind::Unmatched(c) = e.kind {
+                e.kind = super::ErrorKind::UnmatchedInCond(c, self.end_line());
+                e.line = line;
+            }
+            e
+        })?;
         word.brace = false;
         Ok(word)
     }

@@ -22,8 +22,12 @@ pub enum ErrorKind {
     Unmatched(u8),
     /// Unmatched inside a compound assignment, which reports the end of file too.
     UnmatchedInArray(u8, u32),
+    /// Unmatched inside `[[ =~ ]]`; the line the script ends on.
+    UnmatchedInCond(u8, u32),
     /// A message of its own (conditional commands).
     Message(Vec<u8>),
+    /// The same at the end of the script.
+    MessageAtEnd(Vec<u8>),
     /// Two lines: a message, then the offending text on a second line.
     ArithFor { message: &'static str, text: Vec<u8> },
 }
@@ -52,7 +56,11 @@ impl SyntaxError {
                 line(self.line, &[b"unexpected EOF while looking for matching `", &[*c], b"'"]);
                 line(*end, &[b"syntax error: unexpected end of file"]);
             }
-            ErrorKind::Message(text) => line(self.line, &[text]),
+            ErrorKind::UnmatchedInCond(c, end) => {
+                line(self.line, &[b"unexpected EOF while looking for matching `", &[*c], b"'"]);
+                line(*end, &[b"unexpected argument to conditional binary operator"]);
+            }
+            ErrorKind::Message(text) | ErrorKind::MessageAtEnd(text) => line(self.line, &[text]),
             ErrorKind::ArithFor { message, text } => {
                 line(self.line, &[b"syntax error: ", message.as_bytes()]);
                 line(self.line, &[b"syntax error: `", text, b"'"]);

@@ -41,7 +41,6 @@ impl Parser {
             if body.is_empty() { Box::default() } else { Box::new([Part::Single(body.into())]) as Box<[Part]> }
         } else {
             let mut sub = self.sub(&body, first);
-            sub.in_here_document = true;
             sub.quoted(QuoteEnd::Eof, first)?
         };
         let _ = doc.body.set(Word { parts, brace: false });

@@ -12,6 +12,7 @@ mod params;
 pub mod parser;
 pub mod print;
 mod redirs;
+mod renumber;
 mod words;
 
 pub use error::{ErrorKind, SyntaxError};

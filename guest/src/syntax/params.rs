@@ -75,7 +75,6 @@ impl Parser {
             source: None,
             line,
             quoted,
-            here: self.in_here_document,
         };
         if self.here() == b'#' && self.parameter_length(&mut param)? {
             return Ok(param);
@@ -213,8 +212,7 @@ impl Parser {
     fn test_word(&mut self, param: &Param) -> Parse<Word> {
         if param.quoted {
             let line = self.line;
-            let end = if param.here { QuoteEnd::BraceHere } else { QuoteEnd::Brace };
-            return Ok(Word { parts: self.quoted(end, line)?, brace: false });
+            return Ok(Word { parts: self.quoted(QuoteEnd::Brace, line)?, brace: false });
         }
         self.pattern_word(Stop::Brace)
     }

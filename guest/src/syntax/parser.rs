@@ -65,8 +65,6 @@ pub struct Parser {
     pub(super) substitutions: u32,
     /// Inside `name=( … )`.
     pub(super) in_array: bool,
-    /// The text is a here-document: `"` is ordinary even inside `${x:-…}`.
-    pub(super) in_here_document: bool,
     pub warnings: Vec<Warning>,
     /// Lines read under `set -v` and not echoed yet.
     pub echo: Vec<u8>,
@@ -93,7 +91,6 @@ impl Parser {
             repeated: 0,
             substitutions: 0,
             in_array: false,
-            in_here_document: false,
             warnings: Vec::new(),
             echo: Vec::new(),
         }
@@ -340,6 +337,9 @@ impl Parser {
             self.buf.splice(pos..pos + word.len(), text.iter().copied());
             for guard in &mut self.guards {
                 guard.end = guard.end + text.len() - word.len();
+            }
+            if let Some(next) = &mut self.alias_next {
+                *next = *next + text.len() - word.len();
             }
             let end = pos + text.len();
             self.guards.push(AliasGuard { name: word, end: end.max(pos + 1) });

@@ -21,6 +21,9 @@ struct Printer {
     deferred: Vec<Rc<HereDoc>>,
     was_heredoc: bool,
     in_substitution: bool,
+    /// The line of every command met, if that is wanted, and how far lines have been counted.
+    lines: Option<Vec<u32>>,
+    counted: (usize, u32),
 }
 
 /// A function as `declare -f` shows it.
@@ -42,6 +45,14 @@ pub fn command(c: &Command) -> Vec<u8> {
     let mut p = Printer::default();
     p.command(c);
     p.out
+}
+
+/// The line, from 0, of every command in the printed form of a substituted list.
+#[must_use]
+pub(super) fn lines(l: &List) -> Vec<u32> {
+    let mut p = Printer { in_substitution: true, lines: Some(Vec::new()), ..Printer::default() };
+    p.list(l);
+    p.lines.unwrap_or_default()
 }
 
 /// A list of commands, as in `jobs`.
@@ -336,6 +347,9 @@ impl Printer {
             }
         } else {
             self.print_deferred(if self.in_function { b"" } else { b";" });
+            if newline {
+                self.out.push(b'\n');
+            }
         }
         if self.in_function {
             self.out.push(b'\n');
@@ -374,7 +388,8 @@ impl Printer {
         self.connections += u32::from(many);
         for (i, stage) in pipe.stages.iter().enumerate() {
             if i > 0 {
-                self.print_deferred(b" | ");
+                self.print_deferred(b" |");
+                self.out.push(b' ');
             }
             self.skip_indent = true;
             self.command(stage);
@@ -386,8 +401,21 @@ impl Printer {
         }
     }
 
+    /// Notes the line of the command that follows.
+    fn note_line(&mut self) {
+        if let Some(lines) = &mut self.lines {
+            let (from, count) = self.counted;
+            let new = self.out[from..].iter().filter(|b| **b == b'\n').count() as u32;
+            self.counted = (self.out.len(), count + new);
+            lines.push(count + new);
+        }
+    }
+
     fn command(&mut self, c: &Command) {
         self.indent();
+        if !matches!(c, Command::Simple(_)) {
+            self.note_line();
+        }
         match c {
             Command::Simple(s) => self.simple(s),
             Command::Compound(c) => self.compound(c),
@@ -417,6 +445,7 @@ impl Printer {
         self.indented(|p| match body {
             Command::Compound(c) => {
                 if let Kind::Brace(list) = &c.kind {
+                    p.note_line();
                     redirs = &c.redirs;
                     p.list(list);
                 } else {
@@ -435,11 +464,16 @@ impl Printer {
     }
 
     fn simple(&mut self, s: &Simple) {
-        let mut first = true;
+        let mut words = 0;
+        // The line is noted behind the second word, as when it is parsed.
         let mut space = |p: &mut Self| {
-            if !std::mem::take(&mut first) {
+            if words == 2 {
+                p.note_line();
+            }
+            if words > 0 {
                 p.out.push(b' ');
             }
+            words += 1;
         };
         for a in &s.assigns {
             space(self);
@@ -454,7 +488,12 @@ impl Printer {
         }
         if !s.redirs.is_empty() {
             space(self);
+            if words == 2 {
+                self.note_line();
+            }
             self.redirections(&s.redirs);
+        } else if words <= 2 {
+            self.note_line();
         }
     }
 
@@ -620,7 +659,10 @@ impl Printer {
                 self.text(b" ");
                 self.word(b);
             }
-            Cond::Word(w) => self.word(w),
+            Cond::Word(w) => {
+                self.text(b"-n ");
+                self.word(w);
+            }
         }
     }
 

@@ -55,14 +55,13 @@ impl Parser {
         if len == 0 && self.at(1) == b'(' {
             return Ok(None);
         }
-        let line = self.line;
         self.pos += len;
         for (text, op) in OPERATORS {
             if self.looking_at(text) {
                 let strip_tabs = text == b"<<-";
                 self.pos += text.len();
                 let target = self.target(op, strip_tabs)?;
-                return Ok(Some(Redir { line, fd, op, target }));
+                return Ok(Some(Redir { fd, op, target }));
             }
         }
         Err(self.unexpected())

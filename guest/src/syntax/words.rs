@@ -35,8 +35,6 @@ pub(super) enum QuoteEnd {
     EofArith,
     /// The `}` of a parameter expansion inside double quotes.
     Brace,
-    /// The `}` of one inside a here-document.
-    BraceHere,
     /// Arithmetic up to an unmatched `)`.
     Paren,
     /// Arithmetic up to an unmatched `]`.
@@ -59,7 +57,7 @@ impl QuoteEnd {
             Self::Quote => b'"',
             Self::Paren | Self::Semicolon => b')',
             Self::Bracket => b']',
-            Self::Brace | Self::BraceHere | Self::Colon => b'}',
+            Self::Brace | Self::Colon => b'}',
             Self::Eof | Self::EofArith => 0,
         }
     }
@@ -264,7 +262,7 @@ impl Parser {
         let ends = after == b'/'
             || after == END
             || is_meta(after)
-            || (after == b':' && r.assign)
+            || after == b':'
             || (after == b'}' && matches!(r.stop, Stop::Brace | Stop::Slash));
         if ends {
             let name: Text = self.buf[self.pos + 1..self.pos + n].into();
@@ -350,7 +348,7 @@ impl Parser {
                     self.bump();
                     break;
                 }
-                b'}' if matches!(end, QuoteEnd::Brace | QuoteEnd::BraceHere) => break,
+                b'}' if end == QuoteEnd::Brace => break,
                 b'"' if arith || end == QuoteEnd::Brace => {
                     let line = self.line;
                     self.bump();
@@ -421,11 +419,11 @@ impl Parser {
                 self.pos += 2;
                 out.push(Part::Escaped(c));
             }
-            b'"' if !matches!(end, QuoteEnd::Eof | QuoteEnd::BraceHere) => {
+            b'"' if end != QuoteEnd::Eof => {
                 self.pos += 2;
                 out.push(Part::Escaped(c));
             }
-            b'}' if matches!(end, QuoteEnd::Brace | QuoteEnd::BraceHere) => {
+            b'}' if end == QuoteEnd::Brace => {
                 self.pos += 2;
                 out.push(Part::Escaped(c));
             }
@@ -555,7 +553,7 @@ impl Parser {
         }
         let source = self.buf[start..self.pos].into();
         self.bump();
-        Ok(Part::Backquote(Rc::new(Backquote { source, command: command.into(), line, list: OnceCell::new() })))
+        Ok(Part::Backquote(Rc::new(Backquote { source, command: command.into(), list: OnceCell::new() })))
     }
 
     /// Skips to behind the `close` that matches an `open` just consumed, over quotes and expansions.

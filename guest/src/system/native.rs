@@ -69,6 +69,8 @@ impl Native {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "making one reads the process's state")]
     pub fn new() -> Self {
+        // Rust ignores SIGPIPE at its start, and children would inherit that.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
         let program = std::fs::read_link("/proc/self/exe").map(|p| p.into_os_string().into_vec()).unwrap_or_default();
         Self { program }
     }

@@ -93,13 +93,14 @@ impl Shell {
             }
             Sym::SECONDS => (number((self.sys.monotonic() - self.seconds_base).div_euclid(1_000_000_000)), int),
             Sym::LINENO => (number(self.line), int),
+            Sym::UNDERSCORE => (text(&self.last_argument[..]), Attrs::NONE),
             Sym::BASHPID => (number(self.sys.getpid()), int),
             Sym::EPOCHSECONDS => (number(self.sys.realtime() / 1_000_000_000), int),
             Sym::EPOCHREALTIME => {
                 let us = Clock::realtime(&*self.sys) / 1000;
                 (text(format!("{}.{:06}", us / 1_000_000, us % 1_000_000)), Attrs::NONE)
             }
-            Sym::BASH_SUBSHELL => (number(self.subshell), int),
+            Sym::BASH_SUBSHELL => (number(self.subshell_level), int),
             Sym::BASH_COMMAND => (text(&self.current_command[..]), Attrs::NONE),
             Sym::FUNCNAME | Sym::BASH_SOURCE | Sym::BASH_LINENO => (self.call_stack(name), array),
             Sym::PIPESTATUS => {
@@ -123,6 +124,8 @@ impl Shell {
                 }
                 (Value::Assoc(Box::new(assoc)), Attrs::ASSOC)
             }
+            Sym::SHELLOPTS => (text(self.opts.shellopts()), Attrs::READONLY),
+            Sym::BASHOPTS => (text(self.opts.bashopts()), Attrs::READONLY),
             Sym::BASH_ARGC | Sym::BASH_ARGV => (list(Vec::new()), array),
             _ => (Value::None, Attrs::NONE),
         }
@@ -171,7 +174,7 @@ impl Shell {
             Sym::SECONDS => self.seconds_base = self.sys.monotonic() - n().wrapping_mul(1_000_000_000),
             Sym::LINENO => self.line = n() as u32,
             Sym::BASH_ARGV0 => self.name = value.into(),
-            Sym::SRANDOM | Sym::BASHPID | Sym::EPOCHSECONDS | Sym::EPOCHREALTIME | Sym::BASH_SUBSHELL | Sym::BASH_COMMAND
+            Sym::UNDERSCORE | Sym::SRANDOM | Sym::BASHPID | Sym::EPOCHSECONDS | Sym::EPOCHREALTIME | Sym::BASH_SUBSHELL | Sym::BASH_COMMAND
             | Sym::FUNCNAME | Sym::BASH_SOURCE | Sym::BASH_LINENO | Sym::GROUPS | Sym::PIPESTATUS | Sym::DIRSTACK => {}
             _ => return false,
         }

@@ -70,6 +70,7 @@ pub enum ScopeKind {
     Temporary,
 }
 
+#[derive(Clone)]
 struct Scope {
     kind: ScopeKind,
     /// What this scope's variables hide, in the order they were made.
@@ -77,7 +78,7 @@ struct Scope {
 }
 
 /// All variables.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Vars {
     slots: Vec<Option<Box<Var>>>,
     scopes: Vec<Scope>,
@@ -222,14 +223,12 @@ impl Vars {
     pub fn unset(&mut self, name: Sym) {
         self.touch(name);
         let here = self.function_scope();
-        let slot = self.slot(name);
-        let Some(var) = slot.as_deref_mut() else { return };
-        let scope = var.scope;
+        let Some(scope) = self.get(name).map(|v| v.scope) else { return };
         self.env_changed = true;
         if scope == 0 {
-            *slot = None;
+            *self.slot(name) = None;
         } else if scope == here {
-            *var = Box::new(Var { scope, ..Var::default() }).as_ref().clone();
+            *self.slot(name) = Some(Box::new(Var { scope, ..Var::default() }));
         } else {
             let Some(s) = self.scopes.get_mut(scope as usize - 1) else { return };
             if let Some(i) = s.hidden.iter().position(|(n, _)| *n == name) {
