@@ -5,7 +5,7 @@
 
 COMMAND takes `-c SCRIPT [name args]` as its last words (default: `coquina exec` of the release build). With a `coquina exec` the files
 of a case are staged in a scratch directory, mounted as `--dir DIR::/home/user:cow`. Any other COMMAND is a native shell: it runs as
-an unprivileged user in the namespace that record.py uses, never on the bare machine, since cases delete, overwrite and kill things.
+an unprivileged user in the namespace that record.py uses, where it is also bash and sh, never on the bare machine, since cases delete, overwrite and kill things.
 """
 
 import argparse
@@ -73,6 +73,8 @@ def main():
     else:
         native.enter_namespace()
         native.Home().use(memory=False)
+        for name in ("/usr/bin/bash", os.path.realpath("/bin/sh")):
+            subprocess.run(["mount", "--bind", words[0], name], check=True)  # what scripts start is the shell under test too
         run = lambda case: native.run(case, words)
     wanted = [c.partition(":")[::2] for c in args.cases]
     known = known_failures()
@@ -92,7 +94,7 @@ def main():
                 "case": key, "ok": ok, "exit": status, "want_exit": case.exit,
                 "stdout_ok": stdout == case.stdout, "stderr_ok": stderr == case.stderr,
                 "stdout": stdout.decode(errors="replace")[:4000], "stderr": stderr.decode(errors="replace")[:2000],
-                "script": case.script[:1000],
+                "script": case.script[:1000], "difference": show("out", case.stdout, stdout) + show("err", case.stderr, stderr),
             })
             if ok == (key in known):
                 unexpected += 1
