@@ -14,7 +14,7 @@ use crate::wasi::{self, Guest};
 pub(super) const FUEL_SLICE: u64 = 5_000_000;
 
 /// Native stack a guest may use, in bytes: deep recursion in a shell or an interpreter needs more than wasmtime's 512 KiB.
-const GUEST_STACK_BYTES: usize = 4 << 20;
+const GUEST_STACK_BYTES: usize = 8 << 20;
 
 /// Native stack of a fiber: the guest's and room for host calls above it.
 const FIBER_STACK_BYTES: usize = GUEST_STACK_BYTES + (512 << 10);
