@@ -1,446 +1,534 @@
-//! The product's system: `coquina_v1` and WASI preview 1 calls, made directly (`docs/abi.md`).
+//! The shell's system in the product: preview 1 and `coquina_v1` imports, called directly.
 
 use super::*;
 
-mod imports {
-    #[link(wasm_import_module = "coquina_v1")]
-    unsafe extern "C" {
-        pub fn open(dir: i32, path: *const u8, len: usize, flags: u32, mode: u32) -> i32;
-        pub fn stat(dir: i32, path: *const u8, len: usize, flags: u32, out: *mut u64) -> i32;
-        pub fn access(dir: i32, path: *const u8, len: usize, mode: u32, flags: u32) -> i32;
-        pub fn umask(mask: u32) -> i32;
-        pub fn chdir(path: *const u8, len: usize) -> i32;
-        pub fn getcwd(buf: *mut u8, len: usize) -> i32;
-        pub fn pipe(out: *mut i32, flags: u32) -> i32;
-        pub fn dup(fd: i32, min: i32, cloexec: i32) -> i32;
-        pub fn dup2(fd: i32, to: i32, cloexec: i32) -> i32;
-        pub fn cloexec(fd: i32, on: i32) -> i32;
-        pub fn spawn(
-            path: *const u8,
-            path_len: usize,
-            argv: *const u8,
-            argv_len: usize,
-            env: *const u8,
-            env_len: usize,
-            actions: *const [i32; 3],
-            actions_len: usize,
-            attr: *const SpawnAttr,
-        ) -> i32;
-        pub fn exec(
-            path: *const u8,
-            path_len: usize,
-            argv: *const u8,
-            argv_len: usize,
-            env: *const u8,
-            env_len: usize,
-            flags: u32,
-        ) -> i32;
-        pub fn wait(pid: i32, flags: u32, status: *mut i32) -> i32;
-        pub fn kill(pid: i32, sig: i32) -> i32;
-        pub fn getpid() -> i32;
-        pub fn getppid() -> i32;
-        pub fn getids(out: *mut u32) -> i32;
-        pub fn hostname(buf: *mut u8, len: usize) -> i32;
-        pub fn blob(buf: *mut u8, len: usize) -> i32;
-        pub fn keep(ptr: *const u8, len: usize) -> i32;
-        pub fn limit(which: i32, used: u64) -> i32;
-        pub fn usage(who: i32, out: *mut u64) -> i32;
-        pub fn sigaction(sig: i32, how: i32) -> i32;
-        pub fn sigtake() -> i32;
-    }
-
-    #[link(wasm_import_module = "wasi_snapshot_preview1")]
-    unsafe extern "C" {
-        pub fn args_sizes_get(count: *mut usize, bytes: *mut usize) -> i32;
-        pub fn args_get(argv: *mut *mut u8, buf: *mut u8) -> i32;
-        pub fn environ_sizes_get(count: *mut usize, bytes: *mut usize) -> i32;
-        pub fn environ_get(env: *mut *mut u8, buf: *mut u8) -> i32;
-        pub fn clock_time_get(id: u32, precision: u64, out: *mut u64) -> i32;
-        pub fn random_get(buf: *mut u8, len: usize) -> i32;
-        pub fn fd_read(fd: i32, iovs: *const Slice, n: usize, out: *mut usize) -> i32;
-        pub fn fd_write(fd: i32, iovs: *const Slice, n: usize, out: *mut usize) -> i32;
-        pub fn fd_close(fd: i32) -> i32;
-        pub fn fd_seek(fd: i32, offset: i64, whence: u32, out: *mut u64) -> i32;
-        pub fn fd_readdir(fd: i32, buf: *mut u8, len: usize, cookie: u64, out: *mut usize) -> i32;
-        pub fn fd_fdstat_get(fd: i32, out: *mut u64) -> i32;
-        pub fn path_unlink_file(dir: i32, path: *const u8, len: usize) -> i32;
-        pub fn poll_oneoff(subs: *const [u64; 6], events: *mut [u64; 4], n: usize, out: *mut usize) -> i32;
-        pub fn proc_exit(status: i32) -> !;
-    }
-
-    /// One piece of memory to read into or write from.
-    #[repr(C)]
-    pub struct Slice {
-        pub ptr: *const u8,
-        pub len: usize,
-    }
-
-    /// The attributes of a spawn, 48 bytes.
-    #[repr(C)]
-    pub struct SpawnAttr {
-        pub flags: u32,
-        pub pgroup: i32,
-        pub cwd: *const u8,
-        pub cwd_len: usize,
-        pub blob: *const u8,
-        pub blob_len: usize,
-        pub sig_default: u64,
-        pub sig_ignore: u64,
-        pub reserved: u64,
-    }
+#[link(wasm_import_module = "coquina_v1")]
+unsafe extern "C" {
+    #[link_name = "open"]
+    fn c_open(dirfd: i32, path: *const u8, len: usize, flags: i32, mode: i32) -> i32;
+    #[link_name = "stat"]
+    fn c_stat(dirfd: i32, path: *const u8, len: usize, flags: i32, out: *mut u8) -> i32;
+    #[link_name = "access"]
+    fn c_access(dirfd: i32, path: *const u8, len: usize, mode: i32, flags: i32) -> i32;
+    #[link_name = "umask"]
+    fn c_umask(mask: i32) -> i32;
+    #[link_name = "chdir"]
+    fn c_chdir(path: *const u8, len: usize) -> i32;
+    #[link_name = "getcwd"]
+    fn c_getcwd(buf: *mut u8, len: usize) -> i32;
+    #[link_name = "pipe"]
+    fn c_pipe(out: *mut i32, flags: i32) -> i32;
+    #[link_name = "dup"]
+    fn c_dup(fd: i32, min: i32, cloexec: i32) -> i32;
+    #[link_name = "dup2"]
+    fn c_dup2(fd: i32, to: i32, cloexec: i32) -> i32;
+    #[link_name = "cloexec"]
+    fn c_cloexec(fd: i32, on: i32) -> i32;
+    #[link_name = "ttysize"]
+    fn c_ttysize(fd: i32, out: *mut u32) -> i32;
+    #[link_name = "spawn"]
+    fn c_spawn(
+        path: *const u8,
+        path_len: usize,
+        argv: *const u8,
+        argv_len: usize,
+        env: *const u8,
+        env_len: usize,
+        actions: *const i32,
+        count: usize,
+        attr: *const u8,
+    ) -> i32;
+    #[link_name = "exec"]
+    fn c_exec(
+        path: *const u8,
+        path_len: usize,
+        argv: *const u8,
+        argv_len: usize,
+        env: *const u8,
+        env_len: usize,
+        flags: i32,
+    ) -> i32;
+    #[link_name = "wait"]
+    fn c_wait(pid: i32, flags: i32, status: *mut i32) -> i32;
+    #[link_name = "kill"]
+    fn c_kill(pid: i32, sig: i32) -> i32;
+    #[link_name = "getpid"]
+    fn c_getpid() -> i32;
+    #[link_name = "getppid"]
+    fn c_getppid() -> i32;
+    #[link_name = "getids"]
+    fn c_getids(out: *mut u32) -> i32;
+    #[link_name = "hostname"]
+    fn c_hostname(buf: *mut u8, len: usize) -> i32;
+    #[link_name = "blob"]
+    fn c_blob(buf: *mut u8, len: usize) -> i32;
+    #[link_name = "keep"]
+    fn c_keep(ptr: *const u8, len: usize) -> i32;
+    #[link_name = "limit"]
+    fn c_limit(which: i32, used: i64) -> i32;
+    #[link_name = "usage"]
+    fn c_usage(who: i32, out: *mut u64) -> i32;
+    #[link_name = "sigaction"]
+    fn c_sigaction(sig: i32, how: i32) -> i32;
+    #[link_name = "sigtake"]
+    fn c_sigtake() -> i32;
 }
 
-use imports::{Slice, SpawnAttr};
+#[repr(C)]
+struct Iovec {
+    ptr: *const u8,
+    len: usize,
+}
 
-/// As a directory: the working directory.
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    fn args_sizes_get(count: *mut usize, size: *mut usize) -> u16;
+    fn args_get(pointers: *mut *const u8, buf: *mut u8) -> u16;
+    fn environ_sizes_get(count: *mut usize, size: *mut usize) -> u16;
+    fn environ_get(pointers: *mut *const u8, buf: *mut u8) -> u16;
+    fn fd_read(fd: i32, iovs: *const Iovec, count: usize, done: *mut usize) -> u16;
+    fn fd_write(fd: i32, iovs: *const Iovec, count: usize, done: *mut usize) -> u16;
+    fn fd_close(fd: i32) -> u16;
+    fn fd_seek(fd: i32, offset: i64, whence: u8, out: *mut u64) -> u16;
+    fn fd_readdir(fd: i32, buf: *mut u8, len: usize, cookie: u64, used: *mut usize) -> u16;
+    fn path_unlink_file(dirfd: i32, path: *const u8, len: usize) -> u16;
+    fn clock_time_get(id: u32, precision: u64, out: *mut u64) -> u16;
+    fn random_get(buf: *mut u8, len: usize) -> u16;
+    fn poll_oneoff(subscriptions: *const u8, events: *mut u8, count: usize, done: *mut usize) -> u16;
+    fn proc_exit(status: i32) -> !;
+}
+
+/// The working directory, where a directory's descriptor is asked for.
 const AT_FDCWD: i32 = -2;
-/// Flag of `stat`: a symbolic link itself.
-const NOFOLLOW: u32 = 1;
-/// Flags of [`SpawnAttr`].
-const SPAWN_PGROUP: u32 = 2;
-const SPAWN_SIGDEFAULT: u32 = 4;
-/// What the pipe call takes: close-on-exec.
-const PIPE_CLOEXEC: u32 = 1;
-/// Bytes of directory entries asked for at a time.
-const READDIR_BYTES: usize = 4096;
-/// Size of a directory entry's header in `fd_readdir`'s answer.
-const DIRENT_BYTES: usize = 24;
+const O_APPEND: i32 = 1;
+const O_NONBLOCK: i32 = 4;
+const O_CREAT: i32 = 1 << 12;
+const O_DIRECTORY: i32 = 2 << 12;
+const O_EXCL: i32 = 4 << 12;
+const O_TRUNC: i32 = 8 << 12;
+const O_RDONLY: i32 = 0x0400_0000;
+const O_WRONLY: i32 = 0x1000_0000;
+const O_CLOEXEC: i32 = 0x2000_0000;
 
-/// The system of a sandbox.
-pub struct Wasi {
-    _private: (),
-}
+/// The imports of this module.
+#[derive(Default)]
+pub struct Wasi;
 
-/// The result of a `coquina_v1` call.
-fn check(n: i32) -> Sys<i32> {
+fn done(n: i32) -> Sys<i32> {
     if n < 0 { Err(Errno(n.unsigned_abs() as u16)) } else { Ok(n) }
 }
 
-/// The result of a preview 1 call.
-fn check1(errno: i32) -> Sys<()> {
-    if errno == 0 { Ok(()) } else { Err(Errno(errno as u16)) }
+fn check(errno: u16) -> Sys<()> {
+    if errno == 0 { Ok(()) } else { Err(Errno(errno)) }
 }
 
-fn to_stat(raw: &[u64; 14]) -> Stat {
-    let mode = raw[3] as u32;
-    let kind = match mode >> 12 {
-        0o10 => FileKind::File,
-        0o04 => FileKind::Dir,
-        0o12 => FileKind::Symlink,
-        0o02 => FileKind::CharDevice,
-        0o06 => FileKind::BlockDevice,
-        0o01 => FileKind::Fifo,
-        0o14 => FileKind::Socket,
-        _ => FileKind::Unknown,
-    };
-    Stat {
-        dev: raw[0],
-        ino: raw[1],
-        kind,
-        mode: mode & 0o7777,
-        uid: (raw[3] >> 32) as u32,
-        gid: raw[4] as u32,
-        size: raw[6],
-        atime: raw[8] as i64,
-        mtime: raw[9] as i64,
+/// Calls with a growing buffer until what there is fits.
+fn text(call: impl Fn(*mut u8, usize) -> i32) -> Sys<Vec<u8>> {
+    let mut buf = vec![0; 256];
+    loop {
+        match done(call(buf.as_mut_ptr(), buf.len())) {
+            Ok(n) => {
+                buf.truncate(n as usize);
+                return Ok(buf);
+            }
+            Err(Errno::RANGE) if buf.len() < 1 << 16 => buf.resize(buf.len() * 4, 0),
+            Err(e) => return Err(e),
+        }
     }
 }
 
-fn stat_at(dir: Fd, path: &[u8], flags: u32) -> Sys<Stat> {
-    let mut raw = [0u64; 14];
-    check(unsafe { imports::stat(dir, path.as_ptr(), path.len(), flags, raw.as_mut_ptr()) })?;
-    Ok(to_stat(&raw))
+/// NUL-terminated strings that one call counts and another one gives.
+fn strings(
+    sizes: unsafe extern "C" fn(*mut usize, *mut usize) -> u16,
+    get: unsafe extern "C" fn(*mut *const u8, *mut u8) -> u16,
+) -> Vec<Vec<u8>> {
+    let (mut count, mut size) = (0, 0);
+    // SAFETY: both point at a usize; the buffers below are as long as the first call asked for.
+    unsafe {
+        if sizes(&raw mut count, &raw mut size) != 0 {
+            return Vec::new();
+        }
+        let mut pointers = vec![std::ptr::null(); count];
+        let mut buf = vec![0; size];
+        if get(pointers.as_mut_ptr(), buf.as_mut_ptr()) != 0 {
+            return Vec::new();
+        }
+        let mut out: Vec<Vec<u8>> = buf.split(|b| *b == 0).map(<[u8]>::to_vec).collect();
+        out.truncate(count);
+        out
+    }
+}
+
+fn stat(dirfd: i32, path: &[u8], flags: i32) -> Sys<Stat> {
+    let mut raw = [0u8; 112];
+    // SAFETY: the path and a buffer of the size the call writes.
+    done(unsafe { c_stat(dirfd, path.as_ptr(), path.len(), flags, raw.as_mut_ptr()) })?;
+    let long = |at: usize| {
+        let mut b = [0; 8];
+        b.copy_from_slice(&raw[at..at + 8]);
+        u64::from_le_bytes(b)
+    };
+    let short = |at: usize| (long(at) & 0xffff_ffff) as u32;
+    let mode = short(24);
+    let kind = match mode & 0o170_000 {
+        0o100_000 => FileKind::File,
+        0o040_000 => FileKind::Dir,
+        0o120_000 => FileKind::Symlink,
+        0o020_000 => FileKind::CharDevice,
+        0o060_000 => FileKind::BlockDevice,
+        0o010_000 => FileKind::Fifo,
+        0o140_000 => FileKind::Socket,
+        _ => FileKind::Unknown,
+    };
+    Ok(Stat {
+        dev: long(0),
+        ino: long(8),
+        kind,
+        mode: mode & 0o7777,
+        uid: short(28),
+        gid: short(32),
+        size: long(48),
+        atime: long(64) as i64,
+        mtime: long(72) as i64,
+    })
 }
 
 impl Wasi {
-    /// The system of this process.
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "there is one system, not a default one")]
     pub fn new() -> Self {
-        Wasi { _private: () }
+        Self
     }
 }
 
 impl Files for Wasi {
     fn open(&self, path: &[u8], how: OpenHow, mode: u32) -> Sys<Fd> {
-        let flags = [
-            (how.append, 1),
-            (how.nonblock, 4),
-            (how.create, 1 << 12),
-            (how.exclusive, 4 << 12),
-            (how.truncate, 8 << 12),
-            (how.read || !how.write, 0x0400_0000),
-            (how.write, 0x1000_0000),
-            (how.cloexec, 0x2000_0000),
-        ];
-        let flags = flags.iter().filter(|(on, _)| *on).fold(0, |all, (_, bit)| all | bit);
-        check(unsafe { imports::open(AT_FDCWD, path.as_ptr(), path.len(), flags, mode) })
+        let mut flags = 0;
+        for (on, bit) in [
+            (how.read, O_RDONLY),
+            (how.write, O_WRONLY),
+            (how.create, O_CREAT),
+            (how.exclusive, O_EXCL),
+            (how.truncate, O_TRUNC),
+            (how.append, O_APPEND),
+            (how.cloexec, O_CLOEXEC),
+            (how.nonblock, O_NONBLOCK),
+        ] {
+            if on {
+                flags |= bit;
+            }
+        }
+        // SAFETY: pointer and length of a slice.
+        done(unsafe { c_open(AT_FDCWD, path.as_ptr(), path.len(), flags, mode as i32) })
     }
 
     fn stat(&self, path: &[u8], follow: bool) -> Sys<Stat> {
         if path.is_empty() {
             return Err(Errno::NOENT);
         }
-        stat_at(AT_FDCWD, path, if follow { 0 } else { NOFOLLOW })
+        stat(AT_FDCWD, path, i32::from(!follow))
     }
 
     fn fstat(&self, fd: Fd) -> Sys<Stat> {
-        stat_at(fd, b"", 0)
+        stat(fd, b"", 0)
     }
 
     fn access(&self, path: &[u8], mode: u32) -> Sys<()> {
         if path.is_empty() {
             return Err(Errno::NOENT);
         }
-        check(unsafe { imports::access(AT_FDCWD, path.as_ptr(), path.len(), mode, 0) }).map(drop)
+        // SAFETY: pointer and length of a slice.
+        done(unsafe { c_access(AT_FDCWD, path.as_ptr(), path.len(), mode as i32, 0) }).map(drop)
     }
 
     fn read_dir(&self, path: &[u8]) -> Sys<Vec<DirEntry>> {
-        let how = OpenHow { read: true, cloexec: true, ..OpenHow::default() };
-        let fd = self.open(path, how, 0)?;
-        let entries = list(fd);
-        let _ = self.close(fd);
-        entries
+        // SAFETY: pointer and length of a slice.
+        let fd = done(unsafe {
+            c_open(AT_FDCWD, path.as_ptr(), path.len(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+        })?;
+        let result = entries(fd);
+        // SAFETY: a number.
+        unsafe { fd_close(fd) };
+        result
     }
 
     fn unlink(&self, path: &[u8]) -> Sys<()> {
-        check1(unsafe { imports::path_unlink_file(AT_FDCWD, path.as_ptr(), path.len()) })
+        // SAFETY: pointer and length of a slice.
+        check(unsafe { path_unlink_file(AT_FDCWD, path.as_ptr(), path.len()) })
     }
 
     fn umask(&self, mask: u32) -> u32 {
-        unsafe { imports::umask(mask) as u32 }
+        // SAFETY: a number.
+        unsafe { c_umask(mask as i32) as u32 }
     }
 
     fn chdir(&self, path: &[u8]) -> Sys<()> {
-        check(unsafe { imports::chdir(path.as_ptr(), path.len()) }).map(drop)
+        // SAFETY: pointer and length of a slice.
+        done(unsafe { c_chdir(path.as_ptr(), path.len()) }).map(drop)
     }
 
     fn getcwd(&self) -> Sys<Vec<u8>> {
-        let mut buf = vec![0; 4096];
-        let n = check(unsafe { imports::getcwd(buf.as_mut_ptr(), buf.len()) })?;
-        buf.truncate(n as usize);
-        Ok(buf)
+        // SAFETY: `text` gives a buffer and its length.
+        text(|buf, len| unsafe { c_getcwd(buf, len) })
     }
 }
 
-/// All entries of an open directory.
-fn list(fd: Fd) -> Sys<Vec<DirEntry>> {
-    let mut entries = Vec::new();
-    let mut buf = vec![0u8; READDIR_BYTES];
+/// All names of an open directory.
+fn entries(fd: Fd) -> Sys<Vec<DirEntry>> {
+    const HEAD: usize = 24;
+    let mut out = Vec::new();
+    let mut buf = vec![0u8; 8192];
     let mut cookie = 0;
     loop {
         let mut used = 0;
-        check1(unsafe { imports::fd_readdir(fd, buf.as_mut_ptr(), buf.len(), cookie, &raw mut used) })?;
+        // SAFETY: the buffer and its length.
+        check(unsafe { fd_readdir(fd, buf.as_mut_ptr(), buf.len(), cookie, &raw mut used) })?;
         let mut at = 0;
-        while let Some((next, entry, end)) = entry(&buf[..used], at) {
-            (cookie, at) = (next, end);
-            if entry.name != b"." && entry.name != b".." {
-                entries.push(entry);
+        let mut complete = false;
+        while at + HEAD <= used {
+            let mut word = [0; 8];
+            word.copy_from_slice(&buf[at..at + 8]);
+            let next = u64::from_le_bytes(word);
+            word.copy_from_slice(&buf[at + 16..at + 24]);
+            let len = (u64::from_le_bytes(word) & 0xffff_ffff) as usize;
+            let kind = word[4];
+            if at + HEAD + len > used {
+                break;
             }
+            complete = true;
+            cookie = next;
+            let name = &buf[at + HEAD..at + HEAD + len];
+            at += HEAD + len;
+            if name == b"." || name == b".." {
+                continue;
+            }
+            let kind = match kind {
+                1 => FileKind::BlockDevice,
+                2 => FileKind::CharDevice,
+                3 => FileKind::Dir,
+                4 => FileKind::File,
+                5 | 6 => FileKind::Socket,
+                7 => FileKind::Symlink,
+                _ => FileKind::Unknown,
+            };
+            out.push(DirEntry { name: name.to_vec(), kind });
         }
         if used < buf.len() {
-            return Ok(entries);
+            return Ok(out);
         }
-        if at == 0 {
+        if !complete {
             buf.resize(buf.len() * 2, 0);
         }
     }
 }
 
-/// The entry at `at`, the cookie after it, and where the next one starts; `None` if it is not there whole.
-fn entry(buf: &[u8], at: usize) -> Option<(u64, DirEntry, usize)> {
-    let head = buf.get(at..at + DIRENT_BYTES)?;
-    let next = u64::from_le_bytes(head[..8].try_into().ok()?);
-    let len = u32::from_le_bytes(head[16..20].try_into().ok()?) as usize;
-    let start = at + DIRENT_BYTES;
-    let name = buf.get(start..start + len)?.to_vec();
-    let kind = match head[20] {
-        3 => FileKind::Dir,
-        4 => FileKind::File,
-        7 => FileKind::Symlink,
-        2 => FileKind::CharDevice,
-        _ => FileKind::Unknown,
-    };
-    Some((next, DirEntry { name, kind }, start + len))
-}
-
 impl Descriptors for Wasi {
     fn read(&self, fd: Fd, buf: &mut [u8]) -> Sys<usize> {
-        let slice = Slice { ptr: buf.as_mut_ptr(), len: buf.len() };
         let mut n = 0;
-        check1(unsafe { imports::fd_read(fd, &raw const slice, 1, &raw mut n) })?;
+        let iov = Iovec { ptr: buf.as_mut_ptr(), len: buf.len() };
+        // SAFETY: one range, which is ours to write.
+        check(unsafe { fd_read(fd, &raw const iov, 1, &raw mut n) })?;
         Ok(n)
     }
 
     fn write(&self, fd: Fd, buf: &[u8]) -> Sys<usize> {
-        let slice = Slice { ptr: buf.as_ptr(), len: buf.len() };
         let mut n = 0;
-        check1(unsafe { imports::fd_write(fd, &raw const slice, 1, &raw mut n) })?;
+        let iov = Iovec { ptr: buf.as_ptr(), len: buf.len() };
+        // SAFETY: one range.
+        check(unsafe { fd_write(fd, &raw const iov, 1, &raw mut n) })?;
         Ok(n)
     }
 
     fn close(&self, fd: Fd) -> Sys<()> {
-        check1(unsafe { imports::fd_close(fd) })
+        // SAFETY: a number.
+        check(unsafe { fd_close(fd) })
     }
 
     fn dup(&self, fd: Fd, min: Fd, cloexec: bool) -> Sys<Fd> {
-        check(unsafe { imports::dup(fd, min, i32::from(cloexec)) })
+        // SAFETY: numbers.
+        done(unsafe { c_dup(fd, min, cloexec.into()) })
     }
 
     fn dup2(&self, fd: Fd, to: Fd, cloexec: bool) -> Sys<()> {
-        check(unsafe { imports::dup2(fd, to, i32::from(cloexec)) }).map(drop)
+        // SAFETY: numbers.
+        done(unsafe { c_dup2(fd, to, cloexec.into()) }).map(drop)
     }
 
     fn pipe(&self) -> Sys<(Fd, Fd)> {
         let mut ends = [0; 2];
-        check(unsafe { imports::pipe(ends.as_mut_ptr(), PIPE_CLOEXEC) })?;
+        // SAFETY: two numbers are written.
+        done(unsafe { c_pipe(ends.as_mut_ptr(), 1) })?;
         Ok((ends[0], ends[1]))
     }
 
     fn cloexec(&self, fd: Fd, set: Option<bool>) -> Sys<bool> {
-        let on = set.map_or(-1, i32::from);
-        Ok(check(unsafe { imports::cloexec(fd, on) })? != 0)
+        // SAFETY: numbers.
+        done(unsafe { c_cloexec(fd, set.map_or(-1, i32::from)) }).map(|n| n != 0)
     }
 
     fn is_terminal(&self, fd: Fd) -> bool {
-        // As wasi-libc's isatty: a character device that cannot seek (bit 2) or tell (bit 5).
-        let mut fdstat = [0u64; 3];
-        check1(unsafe { imports::fd_fdstat_get(fd, fdstat.as_mut_ptr()) }).is_ok()
-            && fdstat[0] as u8 == 2
-            && fdstat[1] & (1 << 2 | 1 << 5) == 0
+        let mut size = [0; 2];
+        // SAFETY: two numbers are written.
+        unsafe { c_ttysize(fd, size.as_mut_ptr()) >= 0 }
     }
 
     fn seek(&self, fd: Fd, offset: i64, whence: Whence) -> Sys<u64> {
+        let whence = match whence {
+            Whence::Start => 0,
+            Whence::Current => 1,
+            Whence::End => 2,
+        };
         let mut at = 0;
-        check1(unsafe { imports::fd_seek(fd, offset, whence as u32, &raw mut at) })?;
+        // SAFETY: one number is written.
+        check(unsafe { fd_seek(fd, offset, whence, &raw mut at) })?;
         Ok(at)
     }
 
     fn poll_read(&self, fd: Fd, timeout_ns: u64) -> Sys<bool> {
-        const CLOCK: u64 = 0;
-        const FD_READ: u64 = 1;
-        const MONOTONIC: u64 = 1;
-        // A subscription: user data, tag, then a descriptor or a clock with its timeout.
-        let subs = [[0, FD_READ, fd as u64, 0, 0, 0], [1, CLOCK, MONOTONIC, timeout_ns, 0, 0]];
-        let mut events = [[0u64; 4]; 2];
+        // Two subscriptions of 48 bytes: the descriptor (user data 1) and a relative monotonic clock (user data 2).
+        let mut subs = [0u8; 96];
+        subs[0] = 1;
+        subs[8] = 1;
+        subs[16..20].copy_from_slice(&fd.to_le_bytes());
+        subs[48] = 2;
+        subs[56] = 0;
+        subs[64..68].copy_from_slice(&1u32.to_le_bytes());
+        subs[72..80].copy_from_slice(&timeout_ns.to_le_bytes());
+        let mut events = [0u8; 64];
         let mut n = 0;
-        check1(unsafe { imports::poll_oneoff(subs.as_ptr(), events.as_mut_ptr(), 2, &raw mut n) })?;
-        Ok(events[..n].iter().any(|event| event[0] == 0))
+        // SAFETY: two subscriptions, room for two events of 32 bytes.
+        check(unsafe { poll_oneoff(subs.as_ptr(), events.as_mut_ptr(), 2, &raw mut n) })?;
+        Ok((0..n.min(2)).any(|i| events[i * 32] == 1))
     }
 }
 
 impl Processes for Wasi {
     fn spawn(&self, request: &Spawn) -> Sys<Pid> {
-        let actions: Vec<[i32; 3]> = request
-            .actions
-            .iter()
-            .map(|action| match *action {
+        let mut actions = Vec::with_capacity(request.actions.len() * 3);
+        for action in request.actions {
+            actions.extend_from_slice(&match *action {
                 FdAction::Dup { src, to } => [0, to, src],
                 FdAction::Close(fd) => [1, fd, 0],
-            })
-            .collect();
-        let attr = SpawnAttr {
-            flags: SPAWN_SIGDEFAULT | if request.pgroup.is_some() { SPAWN_PGROUP } else { 0 },
-            pgroup: request.pgroup.unwrap_or(0),
-            cwd: std::ptr::null(),
-            cwd_len: 0,
-            blob: request.blob.as_ptr(),
-            blob_len: request.blob.len(),
-            sig_default: request.sig_default,
-            sig_ignore: request.sig_ignore,
-            reserved: 0,
-        };
-        let Spawn { path, argv, env, .. } = request;
-        check(unsafe {
-            imports::spawn(
-                path.as_ptr(),
-                path.len(),
-                argv.as_ptr(),
-                argv.len(),
-                env.as_ptr(),
-                env.len(),
+            });
+        }
+        let mut attr = [0u8; 48];
+        let mut flags = 0u32;
+        if let Some(group) = request.pgroup {
+            flags |= 2;
+            attr[4..8].copy_from_slice(&group.to_le_bytes());
+        }
+        if request.sig_default != 0 {
+            flags |= 4;
+            attr[24..32].copy_from_slice(&request.sig_default.to_le_bytes());
+        }
+        attr[0..4].copy_from_slice(&flags.to_le_bytes());
+        attr[16..20].copy_from_slice(&(request.blob.as_ptr() as usize as u32).to_le_bytes());
+        attr[20..24].copy_from_slice(&(request.blob.len() as u32).to_le_bytes());
+        attr[32..40].copy_from_slice(&request.sig_ignore.to_le_bytes());
+        // SAFETY: ranges of live slices; the attributes hold the blob's range.
+        done(unsafe {
+            c_spawn(
+                request.path.as_ptr(),
+                request.path.len(),
+                request.argv.as_ptr(),
+                request.argv.len(),
+                request.env.as_ptr(),
+                request.env.len(),
                 actions.as_ptr(),
-                actions.len(),
-                &raw const attr,
+                request.actions.len(),
+                attr.as_ptr(),
             )
         })
     }
 
     fn exec(&self, path: &[u8], argv: &[u8], env: &[u8]) -> Errno {
-        let (path, argv, env) = ((path.as_ptr(), path.len()), (argv.as_ptr(), argv.len()), (env.as_ptr(), env.len()));
-        let n = unsafe { imports::exec(path.0, path.1, argv.0, argv.1, env.0, env.1, 0) };
-        check(n).err().unwrap_or(Errno::NOSYS)
+        // SAFETY: ranges of live slices.
+        let n = unsafe { c_exec(path.as_ptr(), path.len(), argv.as_ptr(), argv.len(), env.as_ptr(), env.len(), 0) };
+        Errno(n.unsigned_abs() as u16)
     }
 
     fn self_path(&self) -> &[u8] {
-        b"/usr/bin/bash"
+        b"/bin/bash"
     }
 
     fn wait(&self, pid: Pid, block: bool) -> Sys<Option<(Pid, WaitStatus)>> {
-        let mut status = 0;
-        let got = check(unsafe { imports::wait(pid, u32::from(!block), &raw mut status) })?;
-        let ended = match status & 0x7f {
-            0 => WaitStatus::Exited(status >> 8 & 0xff),
-            signal => WaitStatus::Signaled(signal),
+        let mut raw = 0;
+        // SAFETY: one number is written.
+        let got = done(unsafe { c_wait(pid, i32::from(!block), &raw mut raw) })?;
+        if got == 0 {
+            return Ok(None);
+        }
+        let status = match raw & 0x7f {
+            0 => WaitStatus::Exited(raw >> 8 & 0xff),
+            sig => WaitStatus::Signaled(sig),
         };
-        Ok((got != 0).then_some((got, ended)))
+        Ok(Some((got, status)))
     }
 
     fn kill(&self, pid: Pid, sig: i32) -> Sys<()> {
-        check(unsafe { imports::kill(pid, sig) }).map(drop)
+        // SAFETY: numbers.
+        done(unsafe { c_kill(pid, sig) }).map(drop)
     }
 
     fn getpid(&self) -> Pid {
-        unsafe { imports::getpid() }
+        // SAFETY: no arguments.
+        unsafe { c_getpid() }
     }
 
     fn getppid(&self) -> Pid {
-        unsafe { imports::getppid() }
+        // SAFETY: no arguments.
+        unsafe { c_getppid() }
     }
 
     fn ids(&self) -> Ids {
         let mut ids = [0; 4];
-        let _ = check(unsafe { imports::getids(ids.as_mut_ptr()) });
+        // SAFETY: four numbers are written.
+        unsafe { c_getids(ids.as_mut_ptr()) };
         Ids { uid: ids[0], euid: ids[1], gid: ids[2], egid: ids[3] }
     }
 
     fn hostname(&self) -> Vec<u8> {
-        let mut buf = vec![0; 256];
-        let n = check(unsafe { imports::hostname(buf.as_mut_ptr(), buf.len()) }).unwrap_or(0);
-        buf.truncate(n as usize);
-        buf
+        // SAFETY: `text` gives a buffer and its length.
+        text(|buf, len| unsafe { c_hostname(buf, len) }).unwrap_or_default()
     }
 
     fn times(&self) -> Times {
-        let get = |who| {
-            let mut out = [0u64; 3];
-            let _ = check(unsafe { imports::usage(who, out.as_mut_ptr()) });
-            (out[0], out[1])
-        };
-        let ((user, system), (child_user, child_system)) = (get(0), get(1));
-        Times { user, system, child_user, child_system }
+        let (mut own, mut children) = ([0u64; 3], [0u64; 3]);
+        // SAFETY: three numbers are written by each call.
+        unsafe {
+            c_usage(0, own.as_mut_ptr());
+            c_usage(-1, children.as_mut_ptr());
+        }
+        Times { user: own[0], system: own[1], child_user: children[0], child_system: children[1] }
     }
 
     fn blob(&self) -> Vec<u8> {
-        let total = check(unsafe { imports::blob(std::ptr::null_mut(), 0) }).unwrap_or(0) as usize;
-        if total == 0 {
-            return Vec::new();
+        let mut buf: Vec<u8> = Vec::with_capacity(4096);
+        // SAFETY: the call writes at most the capacity, and says how much there is.
+        let total = unsafe { c_blob(buf.as_mut_ptr(), buf.capacity()) };
+        let Ok(total) = usize::try_from(total) else { return Vec::new() };
+        if total > buf.capacity() {
+            buf.reserve_exact(total);
+            // SAFETY: as above.
+            unsafe { c_blob(buf.as_mut_ptr(), total) };
         }
-        let mut bytes = vec![0; total];
-        let _ = check(unsafe { imports::blob(bytes.as_mut_ptr(), bytes.len()) });
-        bytes
+        // SAFETY: the call has written that much.
+        unsafe { buf.set_len(total) };
+        buf
     }
 
     fn keep(&self, state: &[u8]) {
-        let _ = check(unsafe { imports::keep(state.as_ptr(), state.len()) });
+        // SAFETY: pointer and length of a slice.
+        unsafe { c_keep(state.as_ptr(), state.len()) };
     }
 
     fn limit_recursion(&self, used: u64) {
-        let _ = check(unsafe { imports::limit(0, used) });
+        // SAFETY: numbers.
+        unsafe { c_limit(0, used as i64) };
     }
 
     fn exit(&self, status: i32) -> ! {
-        unsafe { imports::proc_exit(status & 0xff) }
+        // SAFETY: does not return.
+        unsafe { proc_exit(status) }
     }
 }
 
@@ -452,7 +540,8 @@ impl Signals for Wasi {
             Some(Disposition::Ignore) => 1,
             Some(Disposition::Catch) => 2,
         };
-        Ok(match check(unsafe { imports::sigaction(sig, how) })? {
+        // SAFETY: numbers.
+        Ok(match done(unsafe { c_sigaction(sig, how) })? {
             0 => Disposition::Default,
             1 => Disposition::Ignore,
             _ => Disposition::Catch,
@@ -460,53 +549,42 @@ impl Signals for Wasi {
     }
 
     fn take(&self) -> Option<i32> {
-        Some(unsafe { imports::sigtake() }).filter(|sig| *sig > 0)
+        // SAFETY: no arguments.
+        match unsafe { c_sigtake() } {
+            n if n > 0 => Some(n),
+            _ => None,
+        }
     }
+}
+
+fn clock(id: u32) -> i64 {
+    let mut t = 0;
+    // SAFETY: one number is written.
+    unsafe { clock_time_get(id, 0, &raw mut t) };
+    t as i64
 }
 
 impl Clock for Wasi {
     fn realtime(&self) -> i64 {
-        clock(0) as i64
+        clock(0)
     }
 
     fn monotonic(&self) -> i64 {
-        clock(1) as i64
+        clock(1)
     }
 
     fn random(&self, buf: &mut [u8]) {
-        let _ = check1(unsafe { imports::random_get(buf.as_mut_ptr(), buf.len()) });
+        // SAFETY: pointer and length of a slice.
+        unsafe { random_get(buf.as_mut_ptr(), buf.len()) };
     }
-}
-
-fn clock(id: u32) -> u64 {
-    let mut now = 0;
-    let _ = check1(unsafe { imports::clock_time_get(id, 1, &raw mut now) });
-    now
 }
 
 impl Environment for Wasi {
     fn args(&self) -> Vec<Vec<u8>> {
-        strings(imports::args_sizes_get, imports::args_get)
+        strings(args_sizes_get, args_get)
     }
 
     fn env(&self) -> Vec<Vec<u8>> {
-        strings(imports::environ_sizes_get, imports::environ_get)
+        strings(environ_sizes_get, environ_get)
     }
-}
-
-type Sizes = unsafe extern "C" fn(*mut usize, *mut usize) -> i32;
-type Get = unsafe extern "C" fn(*mut *mut u8, *mut u8) -> i32;
-
-/// A list of strings as preview 1 gives it: how many and how long, then all of them.
-fn strings(sizes: Sizes, get: Get) -> Vec<Vec<u8>> {
-    let (mut count, mut len) = (0, 0);
-    if unsafe { sizes(&raw mut count, &raw mut len) } != 0 || len == 0 {
-        return Vec::new();
-    }
-    let (mut starts, mut bytes) = (vec![std::ptr::null_mut(); count], vec![0u8; len]);
-    if unsafe { get(starts.as_mut_ptr(), bytes.as_mut_ptr()) } != 0 {
-        return Vec::new();
-    }
-    // Each ends in a NUL byte; an empty string is one too.
-    bytes[..len - 1].split(|b| *b == 0).map(<[u8]>::to_vec).collect()
 }
