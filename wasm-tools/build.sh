@@ -8,8 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 out=$(mkdir -p "$1" && cd "$1" && pwd)
 sysroot=$(cd "$2" && pwd)
 shift 2
-tools=("$@")
-[ ${#tools[@]} -gt 0 ] || tools=(coreutils findutils grep sed gawk jq diffutils gzip hostname)
+selected=("$@") tools=("$@")
+[ ${#selected[@]} -gt 0 ] || tools=(coreutils findutils grep sed gawk jq diffutils tar gzip bzip2 xz bc tree hostname)
 work=$out/.work src=$work/src
 mkdir -p "$work"/{stamps,build,logs}
 export PATH=$sysroot/bin:$PATH LC_ALL=C coquina_overlay=$here/overlay/include
@@ -66,3 +66,9 @@ one() { # TOOL
 }
 
 for tool in "${tools[@]}"; do (one "$tool"); done
+
+# Every program the image names is here, but for the shell, which guest/ makes.
+missing=$(sed -n 's/^wasm = "\(.*\)"/\1/p' "$here/image.toml" | grep -vx bash | while read -r name; do
+  [ -e "$out/$name.wasm" ] || printf ' %s' "$name"
+done)
+[ ${#selected[@]} -gt 0 ] || [ -z "$missing" ] || { echo "tools: image.toml names what no recipe made:$missing" >&2; exit 1; }

@@ -61,6 +61,8 @@ unpack_source() { # NAME VERSION
   rm -rf "$work/src/$1"
   (cd "$work/dl" && dpkg-source --no-check --no-copy -x "$dsc" "$work/src/$1" >"$work/src/$1.log" 2>&1) ||
     { cat "$work/src/$1.log" >&2; exit 1; }
+  # Patches may have touched what configure and Makefile.in are made from; they are good as they are.
+  find "$work/src/$1" \( -name aclocal.m4 -o -name configure -o -name 'Makefile.in' -o -name 'config.h*in' \) -exec touch {} +
 }
 
 fetch_source() { # NAME

@@ -8,7 +8,7 @@ build() {
   targets gl all
   targets lib all
   targets find all
-  targets xargs all
+  targets xargs all CPPFLAGS="-include $here/overlay/xargs.h"
   install_wasm find/find find
   install_wasm xargs/xargs xargs
 }
