@@ -6,8 +6,7 @@
 set -euo pipefail
 export LC_ALL=C
 
-here=$(cd "$(dirname "$0")" && pwd)
-data=$(cd "${1:-$here/data}" && pwd)
+data=$(cd "${1:-$(dirname "$0")/data}" && pwd)
 out=${2:-out}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
