@@ -1,8 +1,9 @@
-//! Coquina side by side with the native programs, in the same run: medians, a table, `target/versus.json`.
+//! Coquina side by side with the native programs, in the same run: medians, a table, `versus.json` in the build folder.
 //!
 //! `cargo bench --bench versus [-- ROW …]`. The native command of each row runs right beside ours, so that a busy machine slows both.
 //! A row is `{"name", "unit", "ours", "reference", "theirs", "ratio"}` with ratio = ours / theirs; rows without a reference have null.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,9 +60,14 @@ fn main() {
     bench.write();
 }
 
-fn image_dir() -> std::path::PathBuf {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/target/release/image");
-    std::env::var_os("COQUINA_IMAGE").map_or_else(|| default.into(), Into::into)
+/// Where everything is built: what cargo and the Makefile call the target directory.
+fn build_dir() -> PathBuf {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/target");
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| default.into(), Into::into)
+}
+
+fn image_dir() -> PathBuf {
+    std::env::var_os("COQUINA_IMAGE").map_or_else(|| build_dir().join("release/image"), Into::into)
 }
 
 impl Bench {
@@ -112,11 +118,11 @@ impl Bench {
 
     fn write(&self) {
         let rows: Vec<&Row> = self.lines.iter().map(|line| &line.row).collect();
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/target/versus.json");
+        let path = build_dir().join("versus.json");
         let text = serde_json::to_string_pretty(&rows).expect("rows are plain") + "\n";
-        std::fs::write(path, text).expect("target/ can be written");
+        std::fs::write(&path, text).expect("the build folder can be written");
         let missed = self.lines.iter().filter(|l| matches!((l.row.ratio, l.goal), (Some(r), Some(g)) if r > g)).count();
-        println!("\n{} rows, {missed} over their goal; written to {path}", rows.len());
+        println!("\n{} rows, {missed} over their goal; written to {}", rows.len(), path.display());
     }
 
     /// Starting things: a sandbox, an exec in a live one, an external command, a short pipeline.

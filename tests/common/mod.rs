@@ -15,7 +15,8 @@ pub fn root() -> &'static Path {
 
 /// The image's folder: `$COQUINA_IMAGE`, else where `make image` puts it.
 pub fn image_dir() -> PathBuf {
-    std::env::var_os("COQUINA_IMAGE").map_or_else(|| root().join("target/release/image"), PathBuf::from)
+    let build = || std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    std::env::var_os("COQUINA_IMAGE").map_or_else(|| build().join("release/image"), PathBuf::from)
 }
 
 /// This test binary's engine. `COQUINA_PAGEMAP_SCAN=0` leaves out what needs Linux 6.7.
