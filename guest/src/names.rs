@@ -178,6 +178,28 @@ impl std::fmt::Debug for Sym {
     }
 }
 
+thread_local! {
+    static COMMAND_ASKED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Has any script text named `BASH_COMMAND`? Only then is it kept.
+#[must_use]
+pub fn command_asked() -> bool {
+    COMMAND_ASKED.get()
+}
+
+impl Sym {
+    /// [`Sym::new`] for a name in script text.
+    #[must_use]
+    pub fn of_parameter(name: &[u8]) -> Self {
+        let sym = Self::new(name);
+        if sym == Self::BASH_COMMAND {
+            COMMAND_ASKED.set(true);
+        }
+        sym
+    }
+}
+
 /// Is this a name a variable may have?
 #[must_use]
 pub fn is_name(text: &[u8]) -> bool {

@@ -60,6 +60,8 @@ pub struct Frame {
     /// The line the call is on.
     pub line: u32,
     pub is_function: bool,
+    /// `local -`: the options to put back.
+    pub options: Option<u64>,
 }
 
 /// The state of `getopts` between calls.
@@ -93,6 +95,8 @@ pub struct Shell {
     pub params: Rc<Vec<Vec<u8>>>,
     /// `$0`.
     pub name: Rc<[u8]>,
+    /// How the program was called.
+    pub zero: Rc<[u8]>,
     /// `$?`.
     pub status: i32,
     /// `$!`.
@@ -110,6 +114,8 @@ pub struct Shell {
     pub mode: Mode,
     pub traps: Traps,
     pub jobs: Jobs,
+    /// The working directory as the shell names it.
+    pub cwd: Vec<u8>,
     /// The directory stack below the working directory.
     pub dirs: Vec<Vec<u8>>,
     /// Commands found on PATH, with the number of uses.
@@ -150,6 +156,8 @@ pub struct Shell {
     pub trace_level: u32,
     /// How deep compound commands and calls are nested.
     pub stack: u32,
+    /// Standard input was redirected for this subshell: background commands may read it.
+    pub input_redirected: bool,
     /// The command being run is the shell's last: a program may replace it.
     pub tail: bool,
     /// `$?` before the last `return`, which the RETURN trap sees.
@@ -195,6 +203,7 @@ impl Shell {
             opts: Options::default(),
             params: Rc::default(),
             name: name.into(),
+            zero: name.into(),
             status: 0,
             last_background: None,
             pid,
@@ -205,6 +214,7 @@ impl Shell {
             mode: Mode::Command,
             traps: Traps::default(),
             jobs: Jobs::default(),
+            cwd: Vec::new(),
             dirs: Vec::new(),
             hashed: FastMap::default(),
             pipe_status: Vec::new(),
@@ -228,6 +238,7 @@ impl Shell {
             env_cache: None,
             trace_level: 0,
             stack: 0,
+            input_redirected: false,
             tail: false,
             before_return: 0,
             planning: false,

@@ -105,9 +105,11 @@ impl Shell {
             && let (Ok(a), Ok(b)) = (self.sys.stat(&given, true), self.sys.stat(b".", true))
             && (a.dev, a.ino) == (b.dev, b.ino)
         {
+            self.cwd = given;
             return;
         }
         if let Ok(dir) = self.sys.getcwd() {
+            self.cwd.clone_from(&dir);
             self.vars.put(Sym::PWD, Value::Text(dir), Attrs::EXPORT);
         }
     }
@@ -315,7 +317,7 @@ impl Shell {
         }
         self.name = path.into();
         self.start_files(login)?;
-        self.frames.push(Frame { name: Rc::from(&b"main"[..]), source: path.into(), line: 0, is_function: false });
+        self.frames.push(Frame { name: Rc::from(&b"main"[..]), source: path.into(), line: 0, is_function: false, options: None });
         let parser = Parser::new(Box::new(Lines::new(text)), 1, self.settings());
         self.run_parser(parser, Origin::File, false)
     }

@@ -45,13 +45,15 @@ pub fn is_child(blob: &[u8]) -> bool {
 impl Shell {
     /// What a child shell starts from.
     #[must_use]
-    pub fn encode_child(&mut self, task: Task) -> Vec<u8> {
+    pub fn encode_child(&mut self, task: Task, redirected: bool) -> Vec<u8> {
         let mut w = Writer::default();
         w.byte(CHILD);
         let substitution = matches!(task, Task::Substitution(_));
         w.flag(substitution);
         let base = if substitution || matches!(task, Task::Process(_)) { self.line } else { self.line_base };
         w.number(base.into());
+        w.flag(redirected || self.input_redirected);
+        w.flag(self.traps.has_debug());
         self.encode_common(&mut w);
         self.encode_vars(&mut w, false);
         w.number(u64::from(self.subshell) + 1);
@@ -101,6 +103,7 @@ impl Shell {
 
     fn encode_common(&mut self, w: &mut Writer) {
         w.bytes(&self.name);
+        w.bytes(&self.zero);
         w.signed(self.status.into());
         w.signed(self.last_background.unwrap_or(0).into());
         w.number(self.line.into());
@@ -120,6 +123,7 @@ impl Shell {
         w.signed(self.seconds_base);
         w.signed(self.started);
         w.each(&self.dirs, |w, d| w.bytes(d));
+        w.bytes(&self.cwd);
         let hashed: Vec<_> = self.hashed.iter().collect();
         w.each(&hashed, |w, (name, (path, uses))| {
             w.bytes(name);
@@ -186,7 +190,10 @@ impl Shell {
         let mut r = Reader::new(blob.get(1..)?);
         let substitution = r.flag()?;
         self.line_base = r.u32()?;
+        self.input_redirected = r.flag()?;
+        let watching = r.flag()?;
         self.restore_common(&mut r)?;
+        self.traps.watch(watching);
         self.restore_vars(&mut r)?;
         self.subshell = r.u32()?;
         self.subshell_level = r.u32()?;
@@ -228,6 +235,7 @@ impl Shell {
 
     fn restore_common(&mut self, r: &mut Reader) -> Option<()> {
         self.name = r.bytes()?.into();
+        self.zero = r.bytes()?.into();
         self.status = r.i32()?;
         self.last_background = Some(r.i32()?).filter(|n| *n != 0);
         self.line = r.u32()?;
@@ -243,13 +251,14 @@ impl Shell {
         };
         self.params = Rc::new(r.each(|r| r.bytes().map(<[u8]>::to_vec))?);
         self.frames = r.each(|r| {
-            Some(Frame { name: r.bytes()?.into(), source: r.bytes()?.into(), line: r.u32()?, is_function: r.flag()? })
+            Some(Frame { name: r.bytes()?.into(), source: r.bytes()?.into(), line: r.u32()?, is_function: r.flag()?, options: None })
         })?;
         self.pipe_status = r.each(Reader::i32)?;
         self.getopts = Getopts { index: r.signed()?, offset: r.number()? as usize };
         self.seconds_base = r.signed()?;
         self.started = r.signed()?;
         self.dirs = r.each(|r| r.bytes().map(<[u8]>::to_vec))?;
+        self.cwd = r.bytes()?.to_vec();
         let hashed = r.each(|r| Some((r.bytes()?.to_vec(), (Rc::from(r.bytes()?), r.u32()?))))?;
         self.last_argument = r.bytes()?.to_vec();
         self.current_command = r.bytes()?.to_vec();

@@ -118,7 +118,7 @@ fn canonical(sh: &Shell, path: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn change(sh: &mut Shell, path: &[u8], links: Links) -> Result<(), Errno> {
-    let old = sh.text(Sym::PWD).unwrap_or_default();
+    let old = sh.cwd.clone();
     let new = if links == Links::Logical {
         let full = if path.starts_with(b"/") { path.to_vec() } else { join(&old, path) };
         match canonical(sh, &full) {
@@ -144,7 +144,9 @@ fn change(sh: &mut Shell, path: &[u8], links: Links) -> Result<(), Errno> {
 }
 
 fn set_directories(sh: &mut Shell, old: &[u8], new: &[u8]) {
-    let _ = sh.assign(Sym::OLDPWD, old.to_vec(), false);
+    sh.cwd = new.to_vec();
+    let before = sh.text(Sym::PWD).unwrap_or_else(|| old.to_vec());
+    let _ = sh.assign(Sym::OLDPWD, before, false);
     let _ = sh.assign(Sym::PWD, new.to_vec(), false);
 }
 
@@ -162,7 +164,7 @@ pub fn pwd(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
             Err(bad) => return Ok(sh.bad_option(bad)),
         }
     }
-    let known = if physical { None } else { sh.text(Sym::PWD).filter(|d| is_here(sh, d)) };
+    let known = if physical || sh.cwd.is_empty() { None } else { Some(sh.cwd.clone()) };
     let dir = match known {
         Some(dir) => dir,
         None => match sh.sys.getcwd() {
@@ -174,11 +176,4 @@ pub fn pwd(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
         },
     };
     Ok(sh.out(&[&dir[..], b"\n"].concat()))
-}
-
-fn is_here(sh: &Shell, dir: &[u8]) -> bool {
-    match (sh.sys.stat(dir, true), sh.sys.stat(b".", true)) {
-        (Ok(a), Ok(b)) => (a.dev, a.ino) == (b.dev, b.ino),
-        _ => false,
-    }
 }

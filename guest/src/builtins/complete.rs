@@ -98,6 +98,7 @@ fn names(sh: &mut Shell, kind: &[u8], word: &[u8]) -> Vec<Vec<u8>> {
             let list = sh.vars.sorted().into_iter();
             list.filter(|(_, v)| !exported || v.attrs.has(crate::vars::Attrs::EXPORT)).map(|(n, _)| n.name().to_vec()).collect()
         }
+        b"k" | b"keyword" => super::r#type::RESERVED.iter().map(|w| w.to_vec()).collect(),
         b"shopt" => crate::options::SHOPTS.iter().map(|(_, n, ..)| n.as_bytes().to_vec()).collect(),
         b"setopt" => crate::options::OPTS.iter().map(|(_, n, ..)| n.as_bytes().to_vec()).collect(),
         b"signal" => (0..65).filter_map(crate::system::signal::name).map(|n| format!("SIG{n}").into_bytes()).collect(),

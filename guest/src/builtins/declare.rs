@@ -172,6 +172,13 @@ fn one(sh: &mut Shell, r: &Request, arg: DeclArg) -> Run<i32> {
     if r.print && r.builtin != "local" {
         return Ok(print_one(sh, r, &text));
     }
+    if text == b"-" && r.builtin == "local" {
+        let options = sh.opts.set;
+        if let Some(frame) = sh.frames.iter_mut().rev().find(|f| f.is_function) {
+            frame.options.get_or_insert(options);
+        }
+        return Ok(0);
+    }
     let Some(op) = cut(&text) else {
         sh.builtin_error(&[b"`", &text, b"': not a valid identifier"]);
         return Ok(1);

@@ -10,7 +10,7 @@ impl Shell {
     /// The directory stack, the working directory first.
     #[must_use]
     pub fn directory_stack(&self) -> Vec<Vec<u8>> {
-        let here = self.vars.text(Sym::PWD).map(<[u8]>::to_vec).unwrap_or_default();
+        let here = self.cwd.clone();
         std::iter::once(here).chain(self.dirs.iter().cloned()).collect()
     }
 }

@@ -1,10 +1,10 @@
 //! `jobs`, `fg`, `bg`, `disown`, `suspend`, and what `%1` means.
 
 use super::OptionParser;
-use crate::exec::jobs::Job;
+use crate::exec::jobs::{Job, describe};
 use crate::expand::to_int;
 use crate::shell::{Run, Shell};
-use crate::system::{Pid, WaitStatus, signal};
+use crate::system::Pid;
 
 /// The place in the table of the job a specification means.
 pub(super) fn find(sh: &Shell, spec: &[u8]) -> Option<usize> {
@@ -28,15 +28,10 @@ pub(super) fn find(sh: &Shell, spec: &[u8]) -> Option<usize> {
 }
 
 fn state(job: &Job) -> String {
-    match job.status() {
-        None => "Running".into(),
-        Some(WaitStatus::Exited(0)) => "Done".into(),
-        Some(WaitStatus::Exited(n)) => format!("Exit {n}"),
-        Some(WaitStatus::Signaled(s)) => signal::description(s),
-    }
+    job.status().map_or_else(|| "Running".into(), describe)
 }
 
-fn line(sh: &Shell, job: &Job, long: bool) -> Vec<u8> {
+pub(super) fn line(sh: &Shell, job: &Job, long: bool) -> Vec<u8> {
     let (current, previous) = sh.jobs.current();
     let mark = match job.id {
         id if Some(id) == current => '+',

@@ -155,6 +155,12 @@ pub fn all() -> impl Iterator<Item = &'static Builtin> {
     TABLE.iter()
 }
 
+/// A job as `jobs` lists it.
+#[must_use]
+pub fn job_line(sh: &Shell, index: usize) -> Vec<u8> {
+    jobs::line(sh, &sh.jobs.list[index], false)
+}
+
 /// Status of a builtin that was used wrongly.
 pub const USAGE: i32 = 2;
 

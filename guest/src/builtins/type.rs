@@ -5,7 +5,7 @@ use crate::names::Sym;
 use crate::shell::{Run, Shell};
 use crate::text::quote;
 
-const RESERVED: [&[u8]; 22] = [
+pub(super) const RESERVED: [&[u8]; 22] = [
     b"if", b"then", b"else", b"elif", b"fi", b"case", b"esac", b"for", b"select", b"while", b"until", b"do", b"done",
     b"in", b"function", b"time", b"{", b"}", b"!", b"[[", b"]]", b"coproc",
 ];

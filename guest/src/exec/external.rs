@@ -272,7 +272,7 @@ impl Shell {
     /// Should a failed `exec` leave the shell running?
     #[must_use]
     pub fn exec_may_fail(&self) -> bool {
-        self.shopt(Shopt::ExecFail)
+        self.shopt(Shopt::ExecFail) && self.subshell == 0
     }
 }
 

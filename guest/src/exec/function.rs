@@ -95,7 +95,7 @@ impl Shell {
             self.complain_parts(&[&args[0], text.as_bytes()]);
             return Err(self.discard(1));
         }
-        let frame = Frame { name: args[0].as_slice().into(), source: function.source.clone(), line: self.line, is_function: true };
+        let frame = Frame { name: args[0].as_slice().into(), source: function.source.clone(), line: self.line, is_function: true, options: None };
         self.frames.push(frame);
         self.depth += 1;
         self.stack += 1;
@@ -114,6 +114,9 @@ impl Shell {
         self.depth -= 1;
         if let Some(frame) = self.frames.pop() {
             self.line = frame.line;
+            if let Some(options) = frame.options {
+                self.opts.set = options;
+            }
         }
         result
     }
@@ -152,6 +155,9 @@ impl Shell {
             match next {
                 Ok(None) => return Ok(()),
                 Ok(Some(list)) => {
+                    if crate::names::command_asked() {
+                        self.traps.watch(true);
+                    }
                     if self.opt(Opt::NoExec) {
                         continue;
                     }
@@ -234,7 +240,7 @@ impl Shell {
             return Err(self.recursion_limit());
         }
         let call_line = self.line;
-        self.frames.push(Frame { name: Rc::from(&b"source"[..]), source: path.into(), line: call_line, is_function: false });
+        self.frames.push(Frame { name: Rc::from(&b"source"[..]), source: path.into(), line: call_line, is_function: false, options: None });
         self.depth += 1;
         let given = params.is_some();
         let outer = params.map(|p| std::mem::replace(&mut self.params, Rc::new(p)));

@@ -130,6 +130,16 @@ impl Jobs {
     }
 }
 
+/// A status as listings of jobs show it.
+#[must_use]
+pub fn describe(status: WaitStatus) -> String {
+    match status {
+        WaitStatus::Exited(0) => "Done".into(),
+        WaitStatus::Exited(n) => format!("Exit {n}"),
+        WaitStatus::Signaled(s) => signal::description(s),
+    }
+}
+
 impl Shell {
     /// Waits for one child of this shell, whatever signals arrive.
     pub fn wait_child(&mut self, pid: Pid) -> WaitStatus {
@@ -151,19 +161,57 @@ impl Shell {
         let status = self.wait_child(pid);
         self.status = status.code();
         if let WaitStatus::Signaled(sig) = status {
-            self.report_killed(pid, sig, &text());
+            self.report_foreground(pid, sig, &text());
         }
+        self.notify_jobs();
         Ok(())
     }
 
-    /// Says that a child was killed, except by the signals that are part of ordinary life.
+    /// Says that the command in the foreground was killed.
+    pub(super) fn report_foreground(&mut self, pid: Pid, sig: i32, text: &[u8]) {
+        if self.in_substitution || matches!(sig, signal::INT | signal::PIPE) {
+            return;
+        }
+        if self.is_quiet(sig) {
+            self.write_error(format!("{}\n", signal::description(sig)).as_bytes());
+        } else {
+            self.report_killed(pid, sig, text);
+        }
+    }
+
+    /// Signals that are part of ordinary life, or that the script looks after.
+    fn is_quiet(&self, sig: i32) -> bool {
+        matches!(sig, signal::INT | signal::PIPE | signal::TERM) || self.traps.is_set(sig)
+    }
+
+    /// Says that a child was killed.
     pub fn report_killed(&mut self, pid: Pid, sig: i32, text: &[u8]) {
-        let quiet = matches!(sig, signal::INT | signal::PIPE | signal::TERM) || self.traps.is_set(sig);
-        if quiet || self.in_substitution {
+        if self.is_quiet(sig) || self.in_substitution {
             return;
         }
         let what = signal::description(sig);
         self.complain(&[format!("{pid:5} {what:<23} ").as_bytes(), text].concat());
+    }
+
+    /// Says that the last process of a pipeline was killed, with what became of the others.
+    pub(super) fn report_pipeline(&mut self, processes: &[(Pid, WaitStatus)], texts: &[Vec<u8>]) {
+        let Some((pid, WaitStatus::Signaled(sig))) = processes.last().copied() else { return };
+        if self.is_quiet(sig) || self.in_substitution || processes.len() != texts.len() {
+            return self.report_foreground(pid, sig, &texts.join(&b" | "[..]));
+        }
+        let mut out = Vec::new();
+        for (i, ((pid, status), text)) in processes.iter().zip(texts).enumerate() {
+            let what = if i > 0 && *status == processes[0].1 { String::new() } else { describe(*status) };
+            if i > 0 {
+                out.extend_from_slice(b"\n     ");
+            }
+            out.extend(format!("{pid:5} {what:<23} ").bytes());
+            if i > 0 {
+                out.extend_from_slice(b"| ");
+            }
+            out.extend_from_slice(text);
+        }
+        self.complain(&out);
     }
 
     /// Takes note of children that ended, without waiting.
@@ -193,36 +241,40 @@ impl Shell {
         }
     }
 
-    /// Reports jobs that were killed, and drops the ones that ended.
+    /// Reports a job that ended, and drops it.
     fn report_background(&mut self, pid: Pid) {
         let Some(i) = self.jobs.list.iter().position(|j| j.processes.iter().any(|p| p.pid == pid)) else { return };
-        let Some(status) = self.jobs.list[i].status() else { return };
-        let job = self.jobs.list.remove(i);
-        if let WaitStatus::Signaled(sig) = status
-            && !job.notified
-        {
-            self.report_killed(job.last_pid(), sig, &job.text);
+        if self.jobs.list[i].status().is_none() {
+            return;
+        }
+        self.notify(i);
+        self.jobs.list.remove(i);
+    }
+
+    /// Reports one ended job, once.
+    fn notify(&mut self, i: usize) {
+        let job = &mut self.jobs.list[i];
+        let Some(status) = job.status() else { return };
+        if std::mem::replace(&mut job.notified, true) || job.hidden {
+            return;
+        }
+        if self.opt(Opt::Monitor) && self.subshell == 0 {
+            let line = crate::builtins::job_line(self, i);
+            self.write_error(&line);
+        } else if let WaitStatus::Signaled(sig) = status {
+            let (pid, text) = (self.jobs.list[i].last_pid(), self.jobs.list[i].text.clone());
+            self.report_killed(pid, sig, &text);
         }
     }
 
-    /// Before a command is read: says what happened to background jobs.
+    /// After a command in the foreground: says what happened to background jobs.
     pub fn notify_jobs(&mut self) {
-        if self.jobs.list.is_empty() {
+        if self.jobs.list.is_empty() || self.jobs.foreign {
             return;
         }
         self.reap();
-        let ended: Vec<Pid> = self.jobs.list.iter().filter(|j| j.status().is_some()).map(Job::last_pid).collect();
-        for pid in ended {
-            let killed = self.jobs.list.iter_mut().find(|j| j.last_pid() == pid);
-            if let Some(job) = killed
-                && !job.notified
-            {
-                job.notified = true;
-                let (text, status) = (job.text.clone(), job.status());
-                if let Some(WaitStatus::Signaled(sig)) = status {
-                    self.report_killed(pid, sig, &text);
-                }
-            }
+        for i in 0..self.jobs.list.len() {
+            self.notify(i);
         }
     }
 

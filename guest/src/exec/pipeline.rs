@@ -24,15 +24,13 @@ impl Shell {
         }
         let process_fds = self.process_fds.len();
         let mut statuses = Vec::with_capacity(stages.len());
-        let mut killed = None;
+        let mut ends = Vec::with_capacity(stages.len());
         for s in &spawned {
             match *s {
                 Spawned::Status(status) => statuses.push(status),
                 Spawned::Pid(pid) => {
                     let status = self.wait_child(pid);
-                    if let WaitStatus::Signaled(sig) = status {
-                        killed = Some((pid, sig));
-                    }
+                    ends.push((pid, status));
                     statuses.push(status.code());
                 }
             }
@@ -44,12 +42,12 @@ impl Shell {
         if let Some(line) = stages.last().and_then(line_of) {
             self.line = line + self.line_base;
         }
-        if let Some((pid, sig)) = killed
-            && statuses.last().is_some_and(|s| *s == 128 + sig)
-        {
-            let text = stages.iter().map(print::command).collect::<Vec<_>>().join(&b" | "[..]);
-            self.report_killed(pid, sig, &text);
+        let last_ended = matches!(spawned.last(), Some(Spawned::Pid(_)));
+        if last_ended && spawned.len() == stages.len() && matches!(ends.last(), Some((_, WaitStatus::Signaled(_)))) {
+            let texts: Vec<_> = stages.iter().map(print::command).collect();
+            self.report_pipeline(&ends, &texts);
         }
+        self.notify_jobs();
         self.close_process_fds(process_fds);
         let final_status = statuses.last().copied().unwrap_or(0);
         self.status = if self.opt(Opt::PipeFail) {
@@ -134,7 +132,7 @@ impl Shell {
 
     /// A background command reads nothing unless it says so.
     fn input_from_null(&mut self, start: &mut Start) {
-        if self.opt(Opt::Monitor) {
+        if (self.opt(Opt::Monitor) && self.subshell == 0) || self.input_redirected {
             return;
         }
         let how = OpenHow { read: true, cloexec: true, ..OpenHow::default() };

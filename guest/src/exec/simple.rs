@@ -124,7 +124,9 @@ impl Shell {
                     self.trace(&text);
                 }
                 if a.index.is_some() {
-                    let text = [a.name.name(), b": cannot assign list to array member"].concat();
+                    let shown = crate::syntax::print::assignment(a);
+                    let end = shown.iter().position(|b| *b == b'=').unwrap_or(shown.len());
+                    let text = [&shown[..end], b": cannot assign list to array member"].concat();
                     self.complain(&text);
                     return Err(self.discard(1));
                 }

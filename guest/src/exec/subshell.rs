@@ -13,7 +13,7 @@ use crate::syntax::ast::{
     Simple, Target, Word,
 };
 use crate::syntax::{Lines, Parser, print};
-use crate::system::{Fd, FdAction, OpenHow, Pid, WaitStatus};
+use crate::system::{Fd, FdAction, OpenHow, Pid};
 use std::rc::Rc;
 
 /// What a child shell runs.
@@ -54,7 +54,8 @@ const PROCESS_FD: Fd = 63;
 impl Shell {
     /// Starts a child shell.
     pub fn spawn_task(&mut self, task: Task, start: &Start) -> Run<Pid> {
-        let blob = self.encode_child(task);
+        let redirected = start.plan.actions.iter().any(|a| matches!(a, FdAction::Dup { to: 0, .. }));
+        let blob = self.encode_child(task, redirected);
         let program = self.sys.self_path().to_vec();
         let argv = block(&[self.name.to_vec()]);
         let env = self.environment();
@@ -185,11 +186,7 @@ impl Shell {
         let status = match spawned {
             Spawned::Status(status) => status,
             Spawned::Pid(pid) => {
-                let status = self.wait_child(pid);
-                if let WaitStatus::Signaled(sig) = status {
-                    self.report_killed(pid, sig, &print::list(list));
-                }
-                status.code()
+                self.wait_child(pid).code()
             }
         };
         self.substitution_status = Some(status);

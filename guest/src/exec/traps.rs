@@ -89,8 +89,13 @@ impl Traps {
         self.update();
     }
 
+    /// Keeps `BASH_COMMAND` from now on.
+    pub fn watch(&mut self, on: bool) {
+        self.watching |= on;
+    }
+
     fn update(&mut self) {
-        self.watching = !self.handlers.is_empty();
+        self.watching = !self.handlers.is_empty() || crate::names::command_asked();
         self.catching = self.handlers.iter().any(|(k, v)| (1..DEBUG).contains(k) && !v.is_empty());
     }
 }

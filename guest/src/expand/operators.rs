@@ -155,7 +155,11 @@ impl Shell {
             (ParamName::Var(var), Some(Index::At | Index::Star)) => {
                 let base = self.place(var)?.name;
                 if self.var(base).is_none() {
-                    self.check_set(name, index, &Got::Unset)?;
+                    if self.opt(crate::options::Opt::NoUnset) {
+                        self.complain_parts(&[base.name(), b": unbound variable"]);
+                        self.status = 1;
+                        return Err(Unwind::Exit);
+                    }
                 }
                 match self.var(base).map(|v| &v.value) {
                     None | Some(Value::None) => 0,

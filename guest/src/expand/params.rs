@@ -209,20 +209,19 @@ impl Shell {
         if *got != Got::Unset || !self.opt(Opt::NoUnset) {
             return Ok(());
         }
-        let element = index.is_some();
         let shown = match name {
-            ParamName::Var(name) => name.name().to_vec(),
+            ParamName::Var(_) => parameter_name(name, index),
             ParamName::Positional(n) => format!("${n}").into_bytes(),
             ParamName::Special(c) => vec![b'$', c],
         };
         self.complain_parts(&[&shown, b": unbound variable"]);
-        self.status = if element { 1 } else { self.unbound_status() };
+        self.status = self.unbound_status();
         Err(Unwind::Exit)
     }
 
     /// The status of a shell that ends because of an unset variable.
     pub(super) fn unbound_status(&self) -> i32 {
-        if self.mode == Mode::Command && self.subshell == 0 { 127 } else { 1 }
+        if self.mode == Mode::Command && self.subshell == 0 && !self.opt(Opt::ErrExit) { 127 } else { 1 }
     }
 
     pub(super) fn bad_substitution(&mut self, p: &Param) -> Unwind {

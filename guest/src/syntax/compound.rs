@@ -206,7 +206,8 @@ impl Parser {
     fn case_rest(&mut self) -> Parse<Kind> {
         self.skip_blanks();
         let b = self.here();
-        if b == END || is_meta(b) {
+        let process = matches!(b, b'<' | b'>') && self.at(1) == b'(';
+        if b == END || (is_meta(b) && !process) {
             return Err(self.missing_word());
         }
         let mut word = self.word()?;

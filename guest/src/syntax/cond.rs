@@ -22,7 +22,17 @@ impl Parser {
         if self.eat_word(b"]]") {
             return Ok(cond);
         }
-        Err(self.cond_error(b"", b""))
+        if self.here() == END {
+            let line = self.line;
+            let text = b"unexpected EOF while looking for `]]'".to_vec();
+            return Err(self.error(line, super::ErrorKind::MessageAtEnd(text)));
+        }
+        if is_meta(self.here()) {
+            let token = self.token_text();
+            let text = [b"syntax error in conditional expression: unexpected token `", &token[..], b"'"].concat();
+            return Err(self.message(text));
+        }
+        Err(self.message(b"syntax error in conditional expression".to_vec()))
     }
 
     /// ``unexpected token `x'…``, or end of file.
@@ -92,7 +102,8 @@ impl Parser {
             _ => {}
         }
         if self.at_word(b"]]") {
-            return Err(self.cond_error(b"", b""));
+            // Bash says nothing here.
+            return Err(self.message(Vec::new()));
         }
         self.cond_binary()
     }

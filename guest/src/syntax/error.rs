@@ -60,6 +60,7 @@ impl SyntaxError {
                 line(self.line, &[b"unexpected EOF while looking for matching `", &[*c], b"'"]);
                 line(*end, &[b"unexpected argument to conditional binary operator"]);
             }
+            ErrorKind::Message(text) if text.is_empty() => {}
             ErrorKind::Message(text) | ErrorKind::MessageAtEnd(text) => line(self.line, &[text]),
             ErrorKind::ArithFor { message, text } => {
                 line(self.line, &[b"syntax error: ", message.as_bytes()]);

@@ -30,7 +30,7 @@ impl Parser {
         if len == 0 {
             return None;
         }
-        let name = Sym::new(&self.buf[self.pos..self.pos + len]);
+        let name = Sym::of_parameter(&self.buf[self.pos..self.pos + len]);
         self.pos += len;
         Some(plain(ParamName::Var(name)))
     }
@@ -134,7 +134,7 @@ impl Parser {
         if len == 0 {
             return Ok(false);
         }
-        param.name = ParamName::Var(Sym::new(&self.buf[self.pos..self.pos + len]));
+        param.name = ParamName::Var(Sym::of_parameter(&self.buf[self.pos..self.pos + len]));
         self.pos += len;
         if self.here() == b'[' {
             self.pos += 1;
@@ -235,7 +235,14 @@ impl Parser {
             }
             _ => 0,
         };
-        let pattern = self.pattern_word(Stop::Slash)?;
+        let slash = anchor == b'/' && self.here() == b'/';
+        self.pos += usize::from(slash);
+        let mut pattern = self.pattern_word(Stop::Slash)?;
+        if slash {
+            // A slash directly behind `//` belongs to the pattern.
+            let parts = std::mem::take(&mut pattern.parts);
+            pattern.parts = std::iter::once(Part::Lit((*b"/").into())).chain(parts).collect();
+        }
         let with = if self.here() == b'/' {
             self.pos += 1;
             self.pattern_word(Stop::Brace)?

@@ -67,13 +67,24 @@ impl Shell {
             Sym::HOSTTYPE => (text("x86_64"), Attrs::NONE),
             Sym::OSTYPE => (text("linux-gnu"), Attrs::NONE),
             Sym::MACHTYPE => (text("x86_64-pc-linux-gnu"), Attrs::NONE),
-            Sym::BASH => (text("/bin/bash"), Attrs::NONE),
+            Sym::BASH => (text(self.own_path()), Attrs::NONE),
             Sym::SHELL => (text("/bin/bash"), Attrs::NONE),
             Sym::TERM => (text("dumb"), Attrs::NONE),
             Sym::BASH_EXECUTION_STRING => (text(self.execution_string.as_deref()?), Attrs::NONE),
             Sym::COMP_WORDBREAKS => (text(" \t\n\"'><=;|&(:"), Attrs::NONE),
             _ => return None,
         })
+    }
+
+    /// Where this shell was found.
+    fn own_path(&self) -> Vec<u8> {
+        let zero = &self.zero[..];
+        if zero.contains(&b'/') {
+            return zero.to_vec();
+        }
+        let path = self.vars.text(Sym::PATH).unwrap_or(b"");
+        let found = path.split(|b| *b == b':').map(|dir| crate::exec::external::join(dir, zero));
+        found.into_iter().find(|p| self.sys.access(p, 1).is_ok()).unwrap_or_else(|| zero.to_vec())
     }
 
     /// The parent of the shell, also inside its subshells.
