@@ -278,21 +278,24 @@ impl<'a> Compiler<'a> {
                         Err(self.unexpected())
                     };
                 }
-                token => {
-                    match token {
-                        Token::Name(name) => self.misplaced(Target::Scalar(name))?,
-                        Token::Element(name, subscript) => {
-                            let target = self.element(name, subscript);
-                            self.misplaced(target)?;
-                        }
-                        _ => {}
-                    }
-                    self.reduce(ASSIGN);
-                    return Err(self.unexpected());
-                }
+                token => return Err(self.stray(token)?),
             }
             return Ok(true);
         }
+    }
+
+    /// The error for a token that cannot stand here; a name is read first all the same.
+    fn stray(&mut self, token: Token) -> Result<Fault, Fault> {
+        match token {
+            Token::Name(name) => self.misplaced(Target::Scalar(name))?,
+            Token::Element(name, subscript) => {
+                let target = self.element(name, subscript);
+                self.misplaced(target)?;
+            }
+            _ => {}
+        }
+        self.reduce(ASSIGN);
+        Ok(self.unexpected())
     }
 
     /// After `?` and `:` something must follow; after `?` something else than `:`.

@@ -147,19 +147,10 @@ fn conversion(source: &[u8]) -> (Item, usize) {
         );
     };
     let kind = match letter {
-        b'c' => Kind::Char,
-        b's' => Kind::String,
-        b'b' => Kind::Escaped,
-        b'q' | b'Q' => Kind::Quoted(letter == b'Q' && !bare_point),
-        b'n' => Kind::Count,
-        b'd' | b'i' => Kind::Signed,
-        b'o' | b'u' | b'x' | b'X' => Kind::Unsigned(letter),
-        b'e' | b'f' | b'g' | b'a' => Kind::Float(letter, false),
-        b'E' | b'F' | b'G' | b'A' => Kind::Float(letter.to_ascii_lowercase(), true),
         b'(' => match time_format(&source[at + 1..]) {
             Ok((format, length)) => {
                 at += length;
-                Kind::Time(format)
+                Some(Kind::Time(format))
             }
             Err(found) => {
                 let message = [
@@ -171,22 +162,39 @@ fn conversion(source: &[u8]) -> (Item, usize) {
                 return (Item::BadTime(message), 1);
             }
         },
-        _ => {
-            return (
-                Item::Fatal([b"`", &[letter][..], b"': invalid format character"].concat()),
-                source.len(),
-            );
-        }
+        _ => kind(letter, bare_point),
     };
-    (
-        Item::Conversion(Spec {
-            flags,
-            width,
-            precision,
-            kind,
-        }),
-        at + 1,
-    )
+    match kind {
+        Some(kind) => (
+            Item::Conversion(Spec {
+                flags,
+                width,
+                precision,
+                kind,
+            }),
+            at + 1,
+        ),
+        None => (
+            Item::Fatal([b"`", &[letter][..], b"': invalid format character"].concat()),
+            source.len(),
+        ),
+    }
+}
+
+/// What a letter stands for; `bare_point`: the precision was a point and no digits.
+fn kind(letter: u8, bare_point: bool) -> Option<Kind> {
+    Some(match letter {
+        b'c' => Kind::Char,
+        b's' => Kind::String,
+        b'b' => Kind::Escaped,
+        b'q' | b'Q' => Kind::Quoted(letter == b'Q' && !bare_point),
+        b'n' => Kind::Count,
+        b'd' | b'i' => Kind::Signed,
+        b'o' | b'u' | b'x' | b'X' => Kind::Unsigned(letter),
+        b'e' | b'f' | b'g' | b'a' => Kind::Float(letter, false),
+        b'E' | b'F' | b'G' | b'A' => Kind::Float(letter.to_ascii_lowercase(), true),
+        _ => return None,
+    })
 }
 
 fn count(source: &[u8], at: &mut usize) -> Option<Count> {
