@@ -44,10 +44,23 @@ pub fn main() -> ExitCode {
         // Leaving at once: unmapping the engine's pool takes longer than many a command.
         Ok(status) => std::process::exit(status.into()),
         Err(error) => {
-            eprintln!("coquina: {error:#}");
+            eprintln!("coquina: {}", message(&error));
             ExitCode::from(if error.is::<UsageError>() { EXIT_USAGE } else { EXIT_HOST_FAULT })
         }
     }
+}
+
+/// An error with its causes, each said once: many a library's message ends with its cause already.
+fn message(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Wrong usage that clap cannot see.

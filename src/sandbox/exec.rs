@@ -20,7 +20,8 @@ pub struct Exec {
     pub stdin: Stdin,
     /// Capture standard output and error (to the sandbox's `output_bytes` each) or stream them.
     pub output: Output,
-    /// Continue the sandbox's shell session: start with its variables, functions and options, and leave them for the next one.
+    /// Continue the sandbox's shell session: start with its variables, functions, options and working directory, and leave them for
+    /// the next one. The program must be the image's bash.
     pub session: bool,
     /// Directories that programs which know only preview 1 find opened, and cannot leave; `None`: what docs/abi.md says.
     pub preopens: Option<Vec<Preopen>>,

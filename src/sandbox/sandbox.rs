@@ -176,13 +176,17 @@ impl Sandbox {
         let limits = self.narrowed(exec.limits.as_ref());
         let (io, streams) = Io::new(&exec, limits.output_bytes);
         let session = exec.session.then(|| lock(&self.session).clone()).flatten();
+        let mut argv = exec.argv.clone();
+        if exec.session {
+            argv.insert(argv.len().min(1), b"--session".to_vec());
+        }
         self.shared.memory.reset_peak();
         let (id, meter) = {
             let mut kernel = lock(&self.kernel);
             let id = kernel
                 .start_exec(ExecStart {
                     program: exec.argv.first().map_or(b"", Vec::as_slice),
-                    argv: &nul_terminated(exec.argv.iter().cloned()),
+                    argv: &nul_terminated(argv.into_iter()),
                     env: &nul_terminated(exec.env.iter().map(|(k, v)| [k, v.as_slice()].join(&b'='))),
                     cwd: &exec.cwd,
                     stdin: io.stdin,

@@ -16,7 +16,7 @@ pub fn eval(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
     }
     let text = rest.join(&b' ');
     if sh.depth >= MAX_RECURSION {
-        sh.sys.limit_recursion(u64::from(sh.depth));
+        sh.sys.limit_recursion(u64::from(sh.depth) + 1);
         sh.complain(b"eval: maximum eval nesting level exceeded");
         sh.status = 1;
         return Err(Unwind::Exit);

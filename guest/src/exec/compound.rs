@@ -4,7 +4,7 @@ use crate::expand::subscript_from_text;
 use crate::names::{Sym, is_name};
 use crate::options::{Opt, Shopt};
 use crate::pattern::{Flags, Pattern};
-use crate::shell::{Run, Shell, Unwind};
+use crate::shell::{MAX_RECURSION, Run, Shell, Unwind};
 use crate::syntax::ast::{ArithText, CaseEnd, CaseItem, Compound, Kind, List, Word};
 use crate::syntax::print;
 
@@ -60,7 +60,7 @@ impl Shell {
     /// Functions call each other too deeply. Ends the shell.
     #[cold]
     pub(super) fn recursion_limit(&mut self) -> Unwind {
-        self.sys.limit_recursion(u64::from(self.depth.max(self.stack)));
+        self.sys.limit_recursion(u64::from(MAX_RECURSION) + 1);
         self.complain(b"maximum function nesting level exceeded");
         self.status = 1;
         Unwind::Exit
