@@ -29,6 +29,15 @@ pub(super) enum Tongue {
     Coquina,
 }
 
+/// What becomes of a wait once the program's hook has handled a caught signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AfterSignal {
+    /// The wait goes on if all handlers say so.
+    AsHandlersSay,
+    /// The call is interrupted whatever they say, as Linux does it for sleeping, polling and `pause`.
+    Interrupt,
+}
+
 /// What a call works with: its guest's memory and what else is known of it, borrowed apart.
 pub(super) struct Call<'a> {
     pub(super) memory: GuestMemory<'a>,
@@ -133,6 +142,7 @@ pub(super) fn at_once(
 pub(super) fn may_wait<'a, F>(
     caller: Caller<'a, Guest>,
     tongue: Tongue,
+    after: AfterSignal,
     mut attempt: F,
 ) -> Box<dyn Future<Output = Returned> + Send + 'a>
 where
@@ -144,16 +154,16 @@ where
         .as_ref()
         .and_then(|_| take_caught(caller.data()));
     let Some(caught) = caught else {
-        return large(caller, tongue, attempt);
+        return large(caller, tongue, after, attempt);
     };
     let mut caller = caller;
     Box::new(async move {
-        let handled = run_hook(&mut caller, Some(caught)).await?;
+        let handled = run_hook(&mut caller, after, Some(caught)).await?;
         let mut first = enter(&mut caller, |call| attempt(call, Waker::noop()));
         if matches!((&first, handled), (Poll::Pending, Handled::Interrupt)) {
             first = Poll::Ready(Err(Errno::Intr));
         }
-        conclude(caller, tongue, first, attempt).await
+        conclude(caller, tongue, after, first, attempt).await
     })
 }
 
@@ -163,6 +173,7 @@ where
 pub(super) fn large<'a, F>(
     mut caller: Caller<'a, Guest>,
     tongue: Tongue,
+    after: AfterSignal,
     mut attempt: F,
 ) -> Box<dyn Future<Output = Returned> + Send + 'a>
 where
@@ -177,7 +188,7 @@ where
                 value
             })))
         }
-        first => Box::new(conclude(caller, tongue, first, attempt)),
+        first => Box::new(conclude(caller, tongue, after, first, attempt)),
     }
 }
 
@@ -185,13 +196,14 @@ where
 async fn conclude<F>(
     mut caller: Caller<'_, Guest>,
     tongue: Tongue,
+    after: AfterSignal,
     first: Poll<Answer>,
     attempt: F,
 ) -> Returned
 where
     F: FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send,
 {
-    let answer = finish(&mut caller, first, attempt).await?;
+    let answer = finish(&mut caller, after, first, attempt).await?;
     if caller.data().host_fuel >= HOST_SLICE {
         settle(&mut caller).await;
     }
@@ -201,6 +213,7 @@ where
 /// Waits until `attempt` is ready. A caught signal is handled by the program's hook, after which the call goes on or is interrupted.
 async fn finish<F>(
     caller: &mut Caller<'_, Guest>,
+    after: AfterSignal,
     mut polled: Poll<Answer>,
     mut attempt: F,
 ) -> wasmtime::Result<Answer>
@@ -213,7 +226,7 @@ where
                 let waited = poll_fn(|cx| enter(caller, |call| attempt(call, cx.waker()))).await;
                 polled = Poll::Ready(waited);
             }
-            Poll::Ready(Err(Errno::Intr)) => match handle_signals(caller).await? {
+            Poll::Ready(Err(Errno::Intr)) => match handle_signals(caller, after).await? {
                 Handled::Restart => polled = Poll::Pending,
                 Handled::Interrupt => return Ok(Err(Errno::Intr)),
             },
@@ -231,23 +244,23 @@ enum Handled {
 }
 
 /// Lets the program's hook handle the caught signals that are pending. Without a hook, or with none pending, the call is interrupted.
-async fn handle_signals(caller: &mut Caller<'_, Guest>) -> wasmtime::Result<Handled> {
+async fn handle_signals(caller: &mut Caller<'_, Guest>, after: AfterSignal) -> wasmtime::Result<Handled> {
     if caller.data().signal_hook.is_none() {
         return Ok(Handled::Interrupt);
     }
     let first = take_caught(caller.data());
-    run_hook(caller, first).await
+    run_hook(caller, after, first).await
 }
 
-/// Calls the program's hook for `next` and every other caught signal that is pending. The interrupted call goes on if all handlers say so.
+/// Calls the program's hook for `next` and every other caught signal that is pending.
 async fn run_hook(
     caller: &mut Caller<'_, Guest>,
+    after: AfterSignal,
     mut next: Option<Caught>,
 ) -> wasmtime::Result<Handled> {
-    let mut handled = if next.is_some() {
-        Handled::Restart
-    } else {
-        Handled::Interrupt
+    let mut handled = match (after, next.is_some()) {
+        (AfterSignal::AsHandlersSay, true) => Handled::Restart,
+        _ => Handled::Interrupt,
     };
     let Some(hook) = caller.data().signal_hook.clone() else {
         return Ok(Handled::Interrupt);
@@ -336,7 +349,8 @@ pub(super) fn may_end(
 /// * `may_end`: the same, after which the caller may have been killed;
 /// * `large`: the same, but its work may be large;
 /// * `may_wait`: `function(argument, …)` makes the attempt for [`may_wait`];
-/// * `attempt`: the same for [`large`]: signals that are pending already are the attempt's affair.
+/// * `may_sleep`: the same, but no wait outlives a caught signal;
+/// * `may_pause`: as `may_sleep`, but signals that are pending already are the attempt's affair.
 macro_rules! imports {
     ($linker:ident, $module:expr, $tongue:expr, $($name:ident($($arg:ident: $ty:ty),*) => $how:ident $function:path;)*) => {
         $(imports!(@ $how, $linker, $module, $tongue, $name, $function, $($arg: $ty),*);)*
@@ -354,19 +368,25 @@ macro_rules! imports {
     (@ large, $linker:ident, $module:expr, $tongue:expr, $name:ident, $function:path, $($arg:ident: $ty:ty),*) => {
         $linker.func_wrap_async($module, stringify!($name),
             |caller: wasmtime::Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| {
-                large(caller, $tongue, move |call, _| std::task::Poll::Ready($function(call, $($arg),*)))
-            })?;
-    };
-    (@ attempt, $linker:ident, $module:expr, $tongue:expr, $name:ident, $function:path, $($arg:ident: $ty:ty),*) => {
-        $linker.func_wrap_async($module, stringify!($name),
-            |caller: wasmtime::Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| {
-                large(caller, $tongue, $function($($arg),*))
+                large(caller, $tongue, AfterSignal::AsHandlersSay, move |call, _| std::task::Poll::Ready($function(call, $($arg),*)))
             })?;
     };
     (@ may_wait, $linker:ident, $module:expr, $tongue:expr, $name:ident, $function:path, $($arg:ident: $ty:ty),*) => {
         $linker.func_wrap_async($module, stringify!($name),
             |caller: wasmtime::Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| {
-                may_wait(caller, $tongue, $function($($arg),*))
+                may_wait(caller, $tongue, AfterSignal::AsHandlersSay, $function($($arg),*))
+            })?;
+    };
+    (@ may_sleep, $linker:ident, $module:expr, $tongue:expr, $name:ident, $function:path, $($arg:ident: $ty:ty),*) => {
+        $linker.func_wrap_async($module, stringify!($name),
+            |caller: wasmtime::Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| {
+                may_wait(caller, $tongue, AfterSignal::Interrupt, $function($($arg),*))
+            })?;
+    };
+    (@ may_pause, $linker:ident, $module:expr, $tongue:expr, $name:ident, $function:path, $($arg:ident: $ty:ty),*) => {
+        $linker.func_wrap_async($module, stringify!($name),
+            |caller: wasmtime::Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| {
+                large(caller, $tongue, AfterSignal::Interrupt, $function($($arg),*))
             })?;
     };
 }

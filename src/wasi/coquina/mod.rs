@@ -5,7 +5,7 @@ mod process;
 mod signal;
 
 use super::abi::COQUINA;
-use super::call::{Tongue, at_once, imports, large, may_end, may_wait};
+use super::call::{AfterSignal, Tongue, at_once, imports, large, may_end, may_wait};
 use super::guest::Guest;
 use crate::base::{Errno, Sys};
 use crate::vfs::Follow;
@@ -70,7 +70,7 @@ fn signal_calls(linker: &mut wasmtime::Linker<Guest>) -> wasmtime::Result<()> {
         sigmask(how: i32, set: u64, old: u32) => may_end signal::sigmask;
         sigtake() => at_once signal::sigtake;
         // Not `may_wait`: the kernel must see what is pending, under the call's own mask.
-        pause(mask: u64) => attempt signal::pause;
+        pause(mask: u64) => may_pause signal::pause;
         alarm(first: i64, every: i64) => at_once signal::alarm;
     );
     Ok(())

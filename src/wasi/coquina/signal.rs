@@ -57,15 +57,10 @@ pub(super) fn sigtake(call: &mut Call<'_>) -> Answer {
         .map_or(0, |caught| caught.signal.raw()))
 }
 
-/// `sigsuspend`. The hook, if there is one, runs as for any blocked call, and then this one is interrupted whatever the handler says.
+/// `sigsuspend`.
 pub(super) fn pause(mask: u64) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
-    let mut interrupted = false;
     move |call, waker| {
-        if interrupted {
-            return Poll::Ready(Err(Errno::Intr));
-        }
         let polled = call.guest.lock().poll_pause(call.guest.pid, mask, waker);
-        interrupted = polled.is_ready();
         polled.map_ok(|()| 0)
     }
 }

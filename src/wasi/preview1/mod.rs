@@ -11,7 +11,7 @@ mod process;
 mod readdir;
 
 use super::abi::PREVIEW1;
-use super::call::{Call, Tongue, at_once, imports, large, may_end, may_wait};
+use super::call::{AfterSignal, Call, Tongue, at_once, imports, large, may_end, may_wait};
 use super::guest::Guest;
 
 pub(super) use fd::flags_from_raw;
@@ -75,7 +75,7 @@ fn the_rest(linker: &mut wasmtime::Linker<Guest>) -> wasmtime::Result<()> {
         environ_sizes_get(count: u32, size: u32) => large process::environ_sizes_get;
         clock_res_get(id: u32, out: u32) => at_once clock::res_get;
         clock_time_get(id: u32, precision: u64, out: u32) => at_once clock::time_get;
-        poll_oneoff(subs: u32, events: u32, count: u32, out: u32) => may_wait poll::oneoff;
+        poll_oneoff(subs: u32, events: u32, count: u32, out: u32) => may_sleep poll::oneoff;
         proc_raise(sig: u32) => may_end process::raise;
         random_get(ptr: u32, len: u32) => may_wait process::random_get;
         sock_accept(fd: i32, flags: u32, out: u32) => at_once sock_accept;

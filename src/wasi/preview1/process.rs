@@ -4,7 +4,7 @@ use std::task::{Poll, Waker};
 
 use wasmtime::Caller;
 
-use super::super::call::{Answer, Call, Returned, Tongue, may_wait};
+use super::super::call::{AfterSignal, Answer, Call, Returned, Tongue, may_wait};
 use super::super::guest::{ExitRequest, Guest};
 use super::super::memory::Buffer;
 use crate::base::{Errno, Sys};
@@ -89,7 +89,7 @@ pub(super) fn sched_yield<'a>(
 ) -> Box<dyn Future<Output = Returned> + Send + 'a> {
     // The first attempt has no waker yet, the second lets the others go, the third goes on.
     let mut attempts = 0;
-    let yielding = may_wait(caller, Tongue::Preview1, move |call, waker| {
+    let yielding = may_wait(caller, Tongue::Preview1, AfterSignal::AsHandlersSay, move |call, waker| {
         attempts += 1;
         if attempts > 2 {
             Poll::Ready(Ok(0))

@@ -1,9 +1,10 @@
 //! `coquina_v1`: that each call's numbers arrive where docs/abi.md says. What the calls mean is tested in the kernel.
 
 use super::super::abi::o;
-use super::preview1::raw;
+use super::preview1::{poll, raw};
 use super::{Lab, Puppet, args};
 use crate::base::Errno;
+use crate::kernel::Signal;
 use crate::wasi::{ExecRequest, Killed};
 
 const CWD: i32 = -2;
@@ -386,6 +387,25 @@ fn signals_reach_the_hook_at_the_next_call_that_may_wait() {
     assert_eq!(puppet.hooked().0, 2);
     assert_eq!(puppet.cq("sigtake", args![]), 0);
     assert_eq!(puppet.write(write, &[b"x"]), Ok(1));
+}
+
+#[test]
+fn no_sleep_outlives_a_signal_whatever_its_handler_says() {
+    let lab = Lab::new();
+    let mut puppet = lab.puppet();
+    let minute = [(1, 0, 1, 60_000_000_000, 0)];
+    assert_eq!(puppet.cq("sigaction", args![SIGUSR1, 3]), 0);
+    assert_eq!(puppet.cq("kill", args![puppet.pid.0, SIGUSR1]), 0);
+    assert_eq!(poll(&mut puppet, &minute), Err(raw(Errno::Intr)));
+    assert_eq!(puppet.hooked(), (1, SIGUSR1 as u32));
+
+    // The same when it comes while the program sleeps.
+    let (kernel, pid) = (lab.kernel.clone(), puppet.pid);
+    lab.runtime.spawn(async move {
+        kernel.lock().unwrap().kill(pid, pid.0, Signal::from_raw(SIGUSR1)).unwrap();
+    });
+    assert_eq!(poll(&mut puppet, &minute), Err(raw(Errno::Intr)));
+    assert_eq!(puppet.hooked(), (2, SIGUSR1 as u32));
 }
 
 #[test]

@@ -554,7 +554,7 @@ fn subscribe(puppet: &mut Puppet<'_>, subscriptions: &[(u64, u8, i32, u64, u8)])
 }
 
 /// Userdata, errno and type of each event.
-fn poll(
+pub(super) fn poll(
     puppet: &mut Puppet<'_>,
     subscriptions: &[(u64, u8, i32, u64, u8)],
 ) -> Result<Vec<(u64, u16, u8)>, i32> {
