@@ -104,6 +104,19 @@ fn an_altered_program_is_not_run() {
 }
 
 #[test]
+fn an_altered_tool_fails_the_exec_that_wants_it() {
+    let copy = Copy::new("tool");
+    let tool = files(".cwasm").into_iter().find(|name| name.contains("coreutils")).expect("it is in the image");
+    copy.change(&tool, |content| flip_middle(content));
+    let image = copy.open().expect("sizes are right");
+    let sandbox = Sandbox::new(&image, SandboxConfig::default()).expect("the sandbox can be made");
+    let error = block_on(sandbox.exec(Exec::bash("/bin/true; while :; do :; done"))).expect_err("it must not run");
+    assert!(error.to_string().contains(&tool), "{error}");
+    let done = block_on(sandbox.exec(Exec::bash("echo on"))).expect("the host runs it");
+    assert_eq!((&done.stdout.bytes[..], done.outcome), (&b"on\n"[..], Outcome::Exit { exit_code: 0 }));
+}
+
+#[test]
 fn another_format_or_engine_is_refused() {
     let reseal = |copy: &Copy, from: &str, to: &str| {
         copy.change("image.json", |content| {

@@ -1,7 +1,7 @@
 //! Runs a process: a WebAssembly instance as a fiber on its sandbox's worker, supervised at every pause.
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -86,20 +86,33 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 enum Ended {
     Returned(wasmtime::Result<()>),
     Killed(Signal),
-    Panicked(String),
+    /// The host failed it.
+    Failed(String),
+}
+
+/// Why there is no program to run.
+enum NoProgram {
+    /// The file is none; the guest is told.
+    Refused(String),
+    /// The host cannot give what it should have: the exec is failed.
+    Fault(String),
 }
 
 async fn run(shared: Arc<Shared>, request: LaunchRequest, _slot: OwnedSemaphorePermit) {
     let Some(kernel) = shared.kernel.upgrade() else { return };
     let (pid, exec) = (request.pid, request.exec);
-    let program = match shared.program(&kernel, request.program).await {
-        Ok(program) => program,
-        Err(why) => return refuse(&kernel, &request, &why),
-    };
     let meter = {
         // Whoever starts an exec enters its meter before letting go of the kernel.
         let _started = lock(&kernel);
         lock(&shared.meters).get(&exec).cloned().unwrap_or_else(|| Arc::new(ExecMeter::new(0, None)))
+    };
+    let program = match unless_killed(&kernel, pid, pin!(shared.program(&kernel, request.program))).await {
+        Ok(Ok(program)) => program,
+        Ok(Err(NoProgram::Refused(why))) => return refuse(&kernel, &request, &why),
+        Ok(Err(NoProgram::Fault(what))) => {
+            return finish(&kernel, &request, &meter, Ended::Failed(what), Usage::default(), None);
+        }
+        Err(signal) => return finish(&kernel, &request, &meter, Ended::Killed(signal), Usage::default(), None),
     };
     let limiter = MemoryLimiter::new(shared.memory.clone());
     let mut guest = Guest::new(kernel.clone(), pid, request.argv.clone(), request.env.clone(), program.legacy, limiter);
@@ -149,7 +162,7 @@ fn finish(
     let status = match ended {
         Ended::Returned(Ok(())) => ExitStatus::Code(0),
         Ended::Killed(signal) => ExitStatus::Signal(signal),
-        Ended::Panicked(what) => {
+        Ended::Failed(what) => {
             lock(&meter.fault).get_or_insert(what);
             k.kill_exec(request.exec);
             ExitStatus::Signal(Signal::KILL)
@@ -208,26 +221,43 @@ fn say(k: &mut Kernel, request: &LaunchRequest, what: &str) {
 }
 
 impl Shared {
-    async fn program(&self, kernel: &Mutex<Kernel>, which: kernel::Program) -> Result<Arc<Program>, String> {
+    async fn program(&self, kernel: &Mutex<Kernel>, which: kernel::Program) -> Result<Arc<Program>, NoProgram> {
+        let refused = |why: String| NoProgram::Refused(why);
         let loc = match which {
-            kernel::Program::Blob(id) => return self.image.program(id).map_err(|e| e.to_string()),
+            kernel::Program::Blob(id) => return self.image.program(id).map_err(|e| NoProgram::Fault(e.to_string())),
             kernel::Program::File(loc) => loc,
         };
         let wasm = {
             let mut k = lock(kernel);
-            let size = k.vfs().attr(loc).map_err(|e| format!("cannot be read: {e:?}"))?.size;
+            let size = k.vfs().attr(loc).map_err(|e| refused(format!("cannot be read: {e:?}")))?.size;
             if size > UPLOAD_BYTES_MAX {
-                return Err(ModuleError::TooLarge(size).to_string());
+                return Err(refused(ModuleError::TooLarge(size).to_string()));
             }
-            k.vfs().bytes(loc).map_err(|e| format!("cannot be read: {e:?}"))?
+            k.vfs().bytes(loc).map_err(|e| refused(format!("cannot be read: {e:?}")))?
         };
         let engine = self.engine.clone();
         let compiled = tokio::task::spawn_blocking(move || engine.modules.upload(&engine, &wasm)).await;
         match compiled {
-            Ok(program) => program.map_err(|e| e.to_string()),
-            Err(panic) => Err(format!("compiling failed: {panic}")),
+            Ok(program) => program.map_err(|e| refused(e.to_string())),
+            Err(panic) => Err(refused(format!("compiling failed: {panic}"))),
         }
     }
+}
+
+/// Waits for what a process needs to start, but no longer than it lives: compiling can take minutes.
+async fn unless_killed<F: Future>(kernel: &Mutex<Kernel>, pid: Pid, mut future: Pin<&mut F>) -> Result<F::Output, Signal> {
+    poll_fn(|cx| {
+        let killed = {
+            let mut k = lock(kernel);
+            k.set_task_waker(pid, cx.waker().clone());
+            k.killed(pid)
+        };
+        match killed {
+            Some(signal) => Poll::Ready(Err(signal)),
+            None => future.as_mut().poll(cx).map(Ok),
+        }
+    })
+    .await
 }
 
 /// A process's run; at every pause it is asked whether it was killed, and a slice of fuel is booked if it used one up.
@@ -265,7 +295,7 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
         this.pace.pause();
         match polled {
             Ok(Poll::Ready(result)) => return Poll::Ready(Ended::Returned(result)),
-            Err(panic) => return Poll::Ready(Ended::Panicked(panic_text(&*panic))),
+            Err(panic) => return Poll::Ready(Ended::Failed(panic_text(&*panic))),
             Ok(Poll::Pending) => {}
         }
         // A guest that pauses because it used up its slice has woken itself, and no call of it stepped aside; else it waits for something.
