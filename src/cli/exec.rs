@@ -55,6 +55,9 @@ fn command(args: &ExecArgs) -> Result<Exec> {
         let (file, rest) = args.args.split_first().ok_or_else(|| {
             UsageError("nothing to run: give -c SCRIPT, a script FILE, or --stdin-script (see --help)".into())
         })?;
+        if file.as_bytes().starts_with(b"-") {
+            return Err(UsageError(format!("unknown option {} (see --help)", file.display())).into());
+        }
         let script = std::fs::read(file).with_context(|| format!("script {}", file.display()))?;
         argv.extend([b"-c".to_vec(), script, file.as_bytes().to_vec()]);
         argv.extend(rest.iter().map(|a| a.as_bytes().to_vec()));
