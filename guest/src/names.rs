@@ -51,6 +51,7 @@ impl Hasher for FastHasher {
 /// A map with the fast hash.
 pub type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<FastHasher>>;
 
+/// Names that are not known ones; their symbols follow those.
 #[derive(Default)]
 struct Table {
     by_name: FastMap<&'static [u8], u32>,
@@ -93,28 +94,54 @@ known! {
     END_OF_KNOWN b"\0end",
 }
 
+/// The places of [`KNOWN`] in the order of their names, so that a process has nothing to set up.
+static SORTED: [u8; KNOWN.len()] = sorted();
+
+const fn less(a: &[u8], b: &[u8]) -> bool {
+    let mut i = 0;
+    while i < a.len() && i < b.len() {
+        if a[i] != b[i] {
+            return a[i] < b[i];
+        }
+        i += 1;
+    }
+    a.len() < b.len()
+}
+
+const fn sorted() -> [u8; KNOWN.len()] {
+    let mut out = [0; KNOWN.len()];
+    let mut n = 0;
+    while n < KNOWN.len() {
+        let mut at = n;
+        while at > 0 && less(KNOWN[n], KNOWN[out[at - 1] as usize]) {
+            out[at] = out[at - 1];
+            at -= 1;
+        }
+        out[at] = n as u8;
+        n += 1;
+    }
+    out
+}
+
+/// The place of a known name. All of them begin with a capital letter or an underscore.
+fn known(name: &[u8]) -> Option<u32> {
+    if !matches!(name.first(), Some(b'A'..=b'Z' | b'_')) {
+        return None;
+    }
+    let at = SORTED.binary_search_by(|i| KNOWN[usize::from(*i)].cmp(name)).ok()?;
+    Some(u32::from(SORTED[at]))
+}
+
 impl Table {
     fn intern(&mut self, name: &[u8]) -> u32 {
         if let Some(n) = self.by_name.get(name) {
             return *n;
         }
-        self.add(Box::leak(name.to_vec().into_boxed_slice()))
-    }
-
-    fn add(&mut self, name: &'static [u8]) -> u32 {
-        let n = self.names.len() as u32;
+        let name: &'static [u8] = Box::leak(name.to_vec().into_boxed_slice());
+        let n = (KNOWN.len() + self.names.len()) as u32;
         self.names.push(name);
         self.by_name.insert(name, n);
         n
-    }
-
-    fn ready(&mut self) {
-        if self.names.is_empty() {
-            self.by_name.reserve(KNOWN.len() * 2);
-            for name in KNOWN {
-                self.add(name);
-            }
-        }
     }
 }
 
@@ -122,28 +149,28 @@ impl Sym {
     /// The symbol of a name.
     #[must_use]
     pub fn new(name: &[u8]) -> Self {
-        TABLE.with_borrow_mut(|t| {
-            t.ready();
-            Self(t.intern(name))
-        })
+        match known(name) {
+            Some(n) => Self(n),
+            None => TABLE.with_borrow_mut(|t| Self(t.intern(name))),
+        }
     }
 
     /// The symbol of a name if anything has used it yet.
     #[must_use]
     pub fn lookup(name: &[u8]) -> Option<Self> {
-        TABLE.with_borrow_mut(|t| {
-            t.ready();
-            t.by_name.get(name).map(|n| Self(*n))
-        })
+        match known(name) {
+            Some(n) => Some(Self(n)),
+            None => TABLE.with_borrow(|t| t.by_name.get(name).map(|n| Self(*n))),
+        }
     }
 
     /// The name.
     #[must_use]
     pub fn name(self) -> &'static [u8] {
-        TABLE.with_borrow_mut(|t| {
-            t.ready();
-            t.names[self.0 as usize]
-        })
+        match KNOWN.get(self.0 as usize) {
+            Some(name) => name,
+            None => TABLE.with_borrow(|t| t.names[self.0 as usize - KNOWN.len()]),
+        }
     }
 
     /// Its place in arrays indexed by symbol.

@@ -31,7 +31,10 @@ pub fn run(sys: Rc<dyn System>) -> i32 {
     shell.import_env();
     if state::is_child(&blob) {
         shell.init_child();
-        return shell.run_child(&blob);
+        let status = shell.run_child(&blob);
+        // The process ends: nothing needs to be freed piece by piece.
+        std::mem::forget(shell);
+        return status;
     }
     shell.init();
     let request = match shell.parse_args(&args) {
@@ -52,7 +55,9 @@ pub fn run(sys: Rc<dyn System>) -> i32 {
         shell.sys.keep(&state);
         return shell.status & 0xff;
     }
-    shell.finish()
+    let status = shell.finish();
+    std::mem::forget(shell);
+    status
 }
 
 impl Shell {

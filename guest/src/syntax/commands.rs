@@ -104,16 +104,12 @@ impl Parser {
         let pending = std::mem::take(&mut self.pending);
         let in_array = std::mem::replace(&mut self.in_array, false);
         self.substitutions += 1;
-        let list = self.nested(|p| {
-            p.skip_lines()?;
-            let list = if p.here() == b')' { List::default() } else { p.compound_list()? };
-            p.skip_blanks();
-            if p.here() != b')' {
-                return Err(p.unexpected());
-            }
-            Ok(list)
-        })?;
-        let mut list = list;
+        self.skip_lines()?;
+        let mut list = if self.here() == b')' { List::default() } else { self.compound_list()? };
+        self.skip_blanks();
+        if self.here() != b')' {
+            return Err(self.unexpected());
+        }
         self.flush_pending()?;
         super::renumber::renumber(&mut list);
         self.pos += 1;

@@ -26,7 +26,7 @@ pub enum ErrorKind {
     UnmatchedInCond(u8, u32),
     /// A message of its own (conditional commands).
     Message(Vec<u8>),
-    /// The same at the end of the script.
+    /// The same at the end of the script, or where it cannot go on.
     MessageAtEnd(Vec<u8>),
     /// Two lines: a message, then the offending text on a second line.
     ArithFor { message: &'static str, text: Vec<u8> },

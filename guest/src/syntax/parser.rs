@@ -281,7 +281,8 @@ impl Parser {
     }
 
     pub(super) fn too_deep(&self) -> SyntaxError {
-        self.message(b"commands and expansions are nested too deeply".to_vec())
+        let text = b"commands and expansions are nested too deeply".to_vec();
+        self.error(self.line, ErrorKind::MessageAtEnd(text))
     }
 
     /// The reserved word at the position, if there is one: plain text up to a metacharacter.

@@ -123,7 +123,7 @@ impl Vars {
     fn slot(&mut self, name: Sym) -> &mut Option<Box<Var>> {
         let i = name.index();
         if i >= self.slots.len() {
-            self.slots.resize_with(i + 1 + i / 2, || None);
+            self.slots.resize_with((i + 1 + i / 2).max(192), || None);
         }
         &mut self.slots[i]
     }
