@@ -16,7 +16,8 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ use wasmtime::Module;
 
 use super::engine::{Engine, EngineInner};
 use super::modules::{self, Program};
+use super::process::lock;
 use crate::vfs::{BlobId, Tree};
 
 /// Version of the format above. Another one is refused.
@@ -57,7 +59,11 @@ pub(super) struct ImageInner {
 struct ImageProgram {
     manifest: ProgramFiles,
     loaded: OnceLock<Arc<Program>>,
+    /// The thread that loads it already.
+    loading: Mutex<Option<Loading>>,
 }
+
+type Loading = JoinHandle<Result<Arc<Program>, ImageError>>;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Manifest {
@@ -112,6 +118,17 @@ pub(super) enum EntryKind {
     Device { major: u32, minor: u32 },
 }
 
+impl Manifest {
+    /// The program that is `/usr/bin/bash`.
+    fn shell(&self) -> Option<&ProgramFiles> {
+        let shell = self.entries.iter().find(|entry| entry.path == "/usr/bin/bash")?;
+        match shell.kind {
+            EntryKind::Program(id) => self.programs.get(id as usize),
+            _ => None,
+        }
+    }
+}
+
 impl Image {
     /// Opens the image in the folder `dir` for `engine`.
     ///
@@ -132,13 +149,21 @@ impl Image {
         if manifest.compatibility != compatibility(&engine.0) {
             return Err(ImageError::Incompatible { path: dir });
         }
+        let shell = manifest.shell().map(|files| (files.wasm.file.clone(), preload(engine, &dir, files)));
         let files = map(&dir, &manifest.files)?;
         check(&dir, &manifest.files, &files)?;
         let tree = build_tree(&dir, &manifest, &files)?;
         let mut programs = HashMap::new();
         for manifest in manifest.programs {
             check_size(&dir, &manifest.compiled)?;
-            programs.insert(blob_id(&dir, &manifest.wasm)?, ImageProgram { manifest, loaded: OnceLock::new() });
+            let id = blob_id(&dir, &manifest.wasm)?;
+            programs.insert(id, ImageProgram { manifest, loaded: OnceLock::new(), loading: Mutex::default() });
+        }
+        if let Some((file, thread)) = shell {
+            let shell = programs.values_mut().find(|p| p.manifest.wasm.file == file);
+            if let Some(shell) = shell {
+                shell.loading = Mutex::new(Some(thread));
+            }
         }
         Ok(Image(Arc::new(ImageInner { engine: engine.clone(), dir, tree, programs })))
     }
@@ -180,16 +205,29 @@ impl ImageInner {
         if let Some(loaded) = program.loaded.get() {
             return Ok(loaded.clone());
         }
-        let file = &program.manifest.compiled;
-        let path = self.dir.join(&file.file);
-        check(&self.dir, file, &map(&self.dir, file)?)?;
-        let engine = &self.engine.0;
-        // SAFETY: the file's hash was just compared with the one the builder wrote into the manifest.
-        let module = unsafe { Module::deserialize_file(&engine.wasm, &path) }
-            .map_err(|e| damaged(&path, &format!("{e:#}")))?;
-        let loaded = Arc::new(Program::new(engine, &module).map_err(|e| damaged(&path, &e.to_string()))?);
+        let loading = lock(&program.loading).take();
+        let loaded = match loading.and_then(|thread| thread.join().ok()) {
+            Some(loaded) => loaded?,
+            None => load(&self.engine.0, &self.dir, &program.manifest.compiled)?,
+        };
         Ok(program.loaded.get_or_init(|| loaded).clone())
     }
+}
+
+/// Loads a program's compiled form after checking it.
+fn load(engine: &EngineInner, dir: &Path, file: &Checked) -> Result<Arc<Program>, ImageError> {
+    let path = dir.join(&file.file);
+    check(dir, file, &map(dir, file)?)?;
+    // SAFETY: the file's hash was just compared with the one the builder wrote into the manifest.
+    let module =
+        unsafe { Module::deserialize_file(&engine.wasm, &path) }.map_err(|e| damaged(&path, &format!("{e:#}")))?;
+    Ok(Arc::new(Program::new(engine, &module).map_err(|e| damaged(&path, &e.to_string()))?))
+}
+
+/// Loads a program beside what else there is to do: the shell, with which every exec starts.
+fn preload(engine: &Engine, dir: &Path, files: &ProgramFiles) -> Loading {
+    let (engine, dir, file) = (engine.clone(), dir.to_path_buf(), files.compiled.clone());
+    std::thread::spawn(move || load(&engine.0, &dir, &file))
 }
 
 /// [`modules::compatibility`] as the manifest writes it.

@@ -8,23 +8,24 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
-use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{Store, Trap};
 
 use super::engine::{EngineInner, FUEL_SLICE};
 use super::image::ImageInner;
+use super::worker::Worker;
 use super::modules::{ModuleError, Program, UPLOAD_BYTES_MAX};
 use crate::base::{Errno, Exceeded, Limit, Sys};
 use crate::kernel::{self, ExecId, ExitStatus, Kernel, LaunchRequest, Launcher, Pid, Signal, Usage};
-use crate::wasi::{self, ExecRequest, ExitRequest, Guest, MemoryBudget, MemoryExceeded, MemoryLimiter, Pace, Preopen};
+use crate::wasi::{self, ExecRequest, ExitRequest, Guest, MemoryBudget, MemoryLimiter, Pace, Preopen};
 
 /// What the processes of one sandbox share on the host's side.
 pub(super) struct Shared {
     pub engine: Arc<EngineInner>,
     pub image: Arc<ImageInner>,
     pub memory: Arc<MemoryBudget>,
-    pub worker: Handle,
+    /// Where the sandbox's processes run: one worker for all of them, chosen anew when nothing runs.
+    pub worker: Mutex<Worker>,
     pub kernel: Weak<Mutex<Kernel>>,
     pub meters: Mutex<HashMap<ExecId, Arc<ExecMeter>>>,
 }
@@ -64,7 +65,7 @@ pub(super) struct WasmLauncher(pub Arc<Shared>);
 impl Launcher for WasmLauncher {
     fn launch(&self, request: LaunchRequest) -> Sys<()> {
         let slot = self.0.engine.slots.clone().try_acquire_owned().map_err(|_| Errno::Again)?;
-        self.0.worker.spawn(run(self.0.clone(), request, slot));
+        lock(&self.0.worker).spawn(run(self.0.clone(), request, slot));
         Ok(())
     }
 
@@ -132,7 +133,7 @@ async fn run(shared: Arc<Shared>, request: LaunchRequest, _slot: OwnedSemaphoreP
     };
     let burnt = granted.saturating_sub(store.get_fuel().unwrap_or(0));
     let fuel = burnt.saturating_add(store.data().host_fuel).max(counted);
-    let exceeded = meter.charge(fuel - counted).err();
+    let exceeded = meter.charge(fuel - counted).err().or(store.data().limiter.refused());
     let usage = Usage { fuel, cpu_ns: pace.cpu_ns(), memory_peak_bytes: store.data().limiter.held() };
     // The instance goes before the process is reported gone: who waits for it may rely on its memory being free.
     drop(store);
@@ -171,21 +172,27 @@ fn finish(
             if error.is::<ExecRequest>() {
                 return k.add_usage(request.pid, usage);
             }
-            status_of(&mut k, request, meter, &error)
+            status_of(&mut k, request, meter, &error, exceeded.is_some())
         }
     };
     k.exited(request.pid, status, usage);
 }
 
-fn status_of(k: &mut Kernel, request: &LaunchRequest, meter: &ExecMeter, error: &wasmtime::Error) -> ExitStatus {
+/// `tripped`: a limit ended it, which has been said.
+fn status_of(
+    k: &mut Kernel,
+    request: &LaunchRequest,
+    meter: &ExecMeter,
+    error: &wasmtime::Error,
+    tripped: bool,
+) -> ExitStatus {
     if let Some(ExitRequest(code)) = error.downcast_ref() {
         return ExitStatus::Code(*code as u8);
     }
     if error.is::<wasi::Killed>() {
         return ExitStatus::Signal(k.killed(request.pid).unwrap_or(Signal::KILL));
     }
-    if let Some(MemoryExceeded(exceeded)) = error.downcast_ref() {
-        k.trip(request.exec, *exceeded);
+    if tripped {
         return ExitStatus::Signal(Signal::KILL);
     }
     match error.downcast_ref::<Trap>() {

@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep};
 use super::exec::{Exec, ExecError, Finished, Metering, Outcome, Output, ProcessMetering, Stdin, Streams};
 use super::image::Image;
 use super::output::{BytesSource, Captured, Capturing, input_stream, output_stream};
+use super::worker::{Busy, Worker};
 use super::process::{ExecMeter, Shared, WasmLauncher, lock};
 use crate::base::{Errno, Exceeded, Limit, Limits, Sys};
 use crate::kernel::{self, Entropy, ExecEnd, ExecId, ExecOutcome, ExecStart, Kernel, KernelParts, Sink, Source};
@@ -118,7 +119,7 @@ impl Sandbox {
         let mut shared = None;
         let kernel = Arc::new_cyclic(|weak| {
             let made = Arc::new(Shared {
-                worker: engine.workers.assign(),
+                worker: Mutex::new(engine.workers.least_busy().clone()),
                 engine,
                 image: image.0.clone(),
                 memory,
@@ -181,8 +182,9 @@ impl Sandbox {
             argv.insert(argv.len().min(1), b"--session".to_vec());
         }
         self.shared.memory.reset_peak();
-        let (id, meter) = {
+        let (id, meter, worker) = {
             let mut kernel = lock(&self.kernel);
+            let worker = self.worker();
             let id = kernel
                 .start_exec(ExecStart {
                     program: exec.argv.first().map_or(b"", Vec::as_slice),
@@ -201,16 +203,25 @@ impl Sandbox {
             // Entered with the kernel locked: the process's task looks for it under that lock.
             let meter = Arc::new(ExecMeter::new(limits.fuel, exec.preopens.clone()));
             lock(&self.shared.meters).insert(id, meter.clone());
-            (id, meter)
+            (id, meter, worker)
         };
         let (done, finished) = oneshot::channel();
         let deadline = Duration::from_millis(limits.wall_time_ms);
-        let drive = drive(self.kernel.clone(), self.shared.clone(), id, deadline, admitted, done);
-        self.shared.worker.spawn(drive);
+        let counted = (admitted, worker.busy());
+        worker.spawn(drive(self.kernel.clone(), self.shared.clone(), id, deadline, counted, done));
         let session = exec.session.then(|| self.session.clone());
         let kernel = self.kernel.clone();
         let shared = self.shared.clone();
         Ok((streams, Running { id, kernel, shared, meter, finished, captured: io.captured, session }))
+    }
+
+    /// The worker for the next exec: where others of the sandbox run, else the least busy.
+    fn worker(&self) -> Worker {
+        let mut worker = lock(&self.shared.worker);
+        if lock(&self.shared.meters).is_empty() {
+            worker.clone_from(self.shared.engine.workers.least_busy());
+        }
+        worker.clone()
     }
 
     /// The sandbox's limits, with those that `asked` sets lower.
@@ -290,7 +301,7 @@ async fn drive(
     shared: Arc<Shared>,
     id: ExecId,
     wall_time: Duration,
-    _admitted: OwnedSemaphorePermit,
+    _counted: (OwnedSemaphorePermit, Busy),
     done: oneshot::Sender<ExecOutcome>,
 ) {
     let started = Instant::now();

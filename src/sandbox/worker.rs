@@ -1,5 +1,6 @@
 //! Workers: OS threads that each run the processes of their sandboxes, one at a time, as fibers.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -8,30 +9,59 @@ use tokio::sync::watch;
 
 /// The engine's threads. They end when this is dropped.
 pub(super) struct Workers {
-    handles: Vec<Handle>,
-    next: AtomicUsize,
+    workers: Vec<Worker>,
     _stop: watch::Sender<()>,
+}
+
+/// One of the engine's threads.
+#[derive(Clone)]
+pub(super) struct Worker {
+    handle: Handle,
+    /// Execs it runs.
+    execs: Arc<AtomicUsize>,
+}
+
+/// An exec on a worker, counted for as long as this lives.
+pub(super) struct Busy(Arc<AtomicUsize>);
+
+impl Worker {
+    /// Runs `task` on the thread.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.handle.spawn(task);
+    }
+
+    /// Counts an exec.
+    pub fn busy(&self) -> Busy {
+        self.execs.fetch_add(1, Ordering::Relaxed);
+        Busy(self.execs.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Workers {
     pub fn start(count: usize) -> std::io::Result<Workers> {
         let (stop, stopped) = watch::channel(());
-        let mut handles = Vec::new();
+        let mut workers = Vec::new();
         for n in 0..count.max(1) {
             let runtime = Builder::new_current_thread().enable_time().build()?;
-            handles.push(runtime.handle().clone());
+            workers.push(Worker { handle: runtime.handle().clone(), execs: Arc::default() });
             let mut stopped = stopped.clone();
             thread::Builder::new()
                 .name(format!("coquina-{n}"))
                 // `changed` ends with an error when the sender is gone: the engine was dropped.
                 .spawn(move || runtime.block_on(async move { while stopped.changed().await.is_ok() {} }))?;
         }
-        Ok(Workers { handles, next: AtomicUsize::new(0), _stop: stop })
+        Ok(Workers { workers, _stop: stop })
     }
 
-    /// The worker for a new sandbox: each in turn.
-    pub fn assign(&self) -> Handle {
-        let n = self.next.fetch_add(1, Ordering::Relaxed);
-        self.handles[n % self.handles.len()].clone()
+    /// The worker with the fewest execs; the first of several, whose caches are warm.
+    pub fn least_busy(&self) -> &Worker {
+        let least = self.workers.iter().min_by_key(|w| w.execs.load(Ordering::Relaxed));
+        least.expect("there is at least one worker")
     }
 }

@@ -69,17 +69,24 @@ impl MemoryBudget {
 pub struct MemoryLimiter {
     budget: Arc<MemoryBudget>,
     held: usize,
+    refused: Option<Exceeded>,
 }
 
 impl MemoryLimiter {
     /// A process that holds nothing yet.
     pub fn new(budget: Arc<MemoryBudget>) -> Self {
-        MemoryLimiter { budget, held: 0 }
+        MemoryLimiter { budget, held: 0, refused: None }
     }
 
     /// Bytes of linear memory this process holds. Linear memory never shrinks, so this is its peak too.
     pub fn held(&self) -> u64 {
         self.held as u64
+    }
+
+    /// The growth that was refused, if one was. The heap of a program's exceptions cannot grow then without [`MemoryExceeded`] being
+    /// raised: it traps otherwise.
+    pub fn refused(&self) -> Option<Exceeded> {
+        self.refused
     }
 }
 
@@ -100,7 +107,10 @@ impl wasmtime::ResourceLimiter for MemoryLimiter {
             return Ok(false);
         }
         let more = desired.saturating_sub(current);
-        self.budget.take(more).map_err(|e| wasmtime::Error::new(MemoryExceeded(e)))?;
+        if let Err(exceeded) = self.budget.take(more) {
+            self.refused = Some(exceeded);
+            return Err(wasmtime::Error::new(MemoryExceeded(exceeded)));
+        }
         self.held += more;
         Ok(true)
     }

@@ -82,6 +82,9 @@ pub(super) fn raise(call: &mut Call<'_>, sig: u32) -> Answer {
     Ok(0)
 }
 
+/// Fuel for each step of a switch to other processes and back.
+const SWITCH_FUEL: u64 = 1000;
+
 /// Lets the others go first. Signals are handled as in any call that waits, but it is never said to be interrupted.
 pub(super) fn sched_yield<'a>(
     caller: Caller<'a, Guest>,
@@ -91,6 +94,7 @@ pub(super) fn sched_yield<'a>(
     let mut attempts = 0;
     let yielding = may_wait(caller, Tongue::Preview1, AfterSignal::AsHandlersSay, move |call, waker| {
         attempts += 1;
+        call.guest.host_fuel += SWITCH_FUEL;
         if attempts > 2 {
             Poll::Ready(Ok(0))
         } else {
