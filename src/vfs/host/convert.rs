@@ -1,8 +1,9 @@
 //! The host's errors, kinds, times and attributes in the words of the guest.
 
 use crate::base::Errno;
-use crate::vfs::types::{Attr, Kind};
+use crate::vfs::types::{Attr, Kind, SetTime};
 use cap_std::fs::{FileType, FileTypeExt as _, Metadata, MetadataExt as _};
+use rustix::fs::{Timespec, UTIME_NOW, UTIME_OMIT};
 use std::io::{self, ErrorKind};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -96,5 +97,18 @@ pub(super) fn system_time(time: i64) -> Option<SystemTime> {
         UNIX_EPOCH.checked_sub(distance)
     } else {
         UNIX_EPOCH.checked_add(distance)
+    }
+}
+
+/// A time to set as utimensat(2) takes it.
+pub(super) fn timespec(set: Option<SetTime>) -> Timespec {
+    let special = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+    match set {
+        None => special(UTIME_OMIT),
+        Some(SetTime::Now) => special(UTIME_NOW),
+        Some(SetTime::At(time)) => Timespec {
+            tv_sec: time.div_euclid(1_000_000_000),
+            tv_nsec: time.rem_euclid(1_000_000_000),
+        },
     }
 }

@@ -16,9 +16,10 @@ use super::{Clock as _, FileSystem, SystemClock};
 use crate::base::{Errno, Sys};
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt as _, OpenOptions, OpenOptionsExt as _};
 use cap_std::fs::{Permissions, PermissionsExt as _};
-use convert::{MODE_MASK, OWNER, attr, errno, kind, system_time};
+use convert::{MODE_MASK, OWNER, attr, errno, kind, system_time, timespec};
 use listing::{Listed, Listing};
 use nodes::{Handle, Nodes, ROOT};
+use rustix::fs::{AtFlags, Timestamps, utimensat};
 use std::ffi::OsStr;
 use std::fs::{File, FileTimes};
 use std::io;
@@ -259,10 +260,21 @@ impl HostDir {
             Kind::File => self
                 .file(node, true, false)
                 .or_else(|_| self.file(node, false, true))?,
-            // A symlink's own times cannot be set through a handle; nothing depends on them.
-            _ => return Ok(()),
+            _ => return self.set_link_times(node, set),
         };
         file.set_times(times).map_err(errno)
+    }
+
+    /// Sets the times of what cannot be opened: a symlink's own, not those of what it leads to.
+    fn set_link_times(&mut self, node: NodeId, set: SetAttr) -> Sys<()> {
+        self.fresh_attr(node)?;
+        let (parent, name) = self.entry_of(node)?;
+        let dir = self.nodes.dir(parent)?;
+        let times = Timestamps {
+            last_access: timespec(set.atime),
+            last_modification: timespec(set.mtime),
+        };
+        utimensat(&*dir, as_path(&name), &times, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| errno(e.into()))
     }
 
     /// Reads the whole directory from the host.
@@ -373,12 +385,8 @@ impl FileSystem for HostDir {
     }
 
     fn parent(&mut self, dir: NodeId) -> Sys<NodeId> {
-        let node = self.nodes.get(dir)?;
-        if node.removed {
-            Err(Errno::NoEnt)
-        } else {
-            Ok(node.parent)
-        }
+        // Of a removed directory too: `..` of a removed working directory still leads out of it.
+        Ok(self.nodes.get(dir)?.parent)
     }
 
     fn name(&mut self, dir: NodeId) -> Sys<Vec<u8>> {

@@ -269,10 +269,12 @@ impl FileSystem for Overlay {
     fn parent(&mut self, dir: NodeId) -> Sys<NodeId> {
         match self.place(dir) {
             Place::Upper(dir) => Ok(Place::Upper(self.upper.parent(dir)?).id()),
-            Place::Lower(dir) if self.removed.contains(&dir) => Err(Errno::NoEnt),
             Place::Lower(dir) => {
-                let parent = Place::Lower(self.lower.parent(dir)?).id();
-                Ok(self.place(parent).id())
+                let parent = self.lower.parent(dir)?;
+                if self.removed.contains(&parent) {
+                    return Err(Errno::NoEnt);
+                }
+                Ok(self.place(Place::Lower(parent).id()).id())
             }
         }
     }

@@ -77,6 +77,13 @@ fn host_and_guest_see_each_other() {
         fs::read_link(inside("link")).unwrap(),
         Path::new("/etc/passwd")
     );
+    let link = f.vfs.resolve(&USER, f.cwd, b"m/link", Follow::NoLast).unwrap();
+    f.vfs.set_attr(&USER, link, at(-1_500_000_001)).unwrap();
+    assert_eq!(f.lstat("m/link").unwrap().mtime, -1_500_000_001);
+    let one = SetAttr { atime: Some(SetTime::At(7)), ..SetAttr::default() };
+    f.vfs.set_attr(&USER, link, one).unwrap();
+    let attr = f.lstat("m/link").unwrap();
+    assert_eq!((attr.atime, attr.mtime), (7, -1_500_000_001), "the other stays");
     f.rename("m/new", "m/dir/moved").unwrap();
     f.put("m/dir/moved", "x").unwrap();
     assert_eq!(fs::read(inside("dir/moved")).unwrap(), b"x");

@@ -176,6 +176,8 @@ fn a_removed_working_directory_shows_nothing() {
         assert_eq!(f.put("new", "").unwrap_err(), NoEnt);
         assert_eq!(f.vfs.path_of(loc).unwrap_err(), NoEnt);
         assert_eq!(f.stat(".").unwrap().nlink, 0);
+        let parent = f.loc("..").unwrap();
+        assert_eq!(f.vfs.path_of(parent).unwrap(), format!("/{dir}").rsplit_once('/').unwrap().0.as_bytes());
         f.cwd = f.vfs.root();
         f.mkdir(dir).unwrap();
         assert!(f.ls(dir).is_empty(), "made anew it is empty");

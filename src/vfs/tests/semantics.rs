@@ -347,6 +347,11 @@ fn a_removed_working_directory() {
     assert_eq!(f.stat(".").unwrap().nlink, 0);
     assert!(f.ls(".").is_empty());
     assert_eq!(f.text("/f"), "file");
+    // It still leads to where it was, until that is gone too.
+    assert_eq!(f.stat("..").unwrap().ino, f.stat("/d").unwrap().ino);
+    f.unlink("/d/g").unwrap();
+    f.rmdir("/d").unwrap();
+    assert_eq!(f.stat("..").unwrap_err(), NoEnt);
 }
 
 #[test]

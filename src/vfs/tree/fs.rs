@@ -21,8 +21,15 @@ pub struct TreeFs {
     /// How often each open node is open.
     pins: HashMap<u64, u32>,
     /// Open nodes without a name: not in the tree, so never in a snapshot.
-    orphans: HashMap<u64, Arc<Inode>>,
+    orphans: HashMap<u64, Orphan>,
     orphan_usage: Usage,
+}
+
+/// An open node without a name.
+struct Orphan {
+    inode: Arc<Inode>,
+    /// The directory that last held it: where `..` of a removed working directory still leads.
+    parent: u64,
 }
 
 impl std::fmt::Debug for TreeFs {
@@ -142,7 +149,7 @@ impl TreeFs {
             .tree
             .inodes
             .get(node.0)
-            .or_else(|| self.orphans.get(&node.0))
+            .or_else(|| self.orphans.get(&node.0).map(|orphan| &orphan.inode))
         {
             Some(inode) => Ok(inode),
             None => Err(Errno::NoEnt),
@@ -154,7 +161,7 @@ impl TreeFs {
             .tree
             .inodes
             .get_mut(node.0)
-            .or_else(|| self.orphans.get_mut(&node.0))
+            .or_else(|| self.orphans.get_mut(&node.0).map(|orphan| &mut orphan.inode))
         {
             Some(inode) => Ok(Arc::make_mut(inode)),
             None => Err(Errno::NoEnt),
@@ -183,14 +190,14 @@ impl TreeFs {
         used.bytes = used.bytes + new - old;
     }
 
-    /// Keeps what lost its last name while it is open.
-    fn keep(&mut self, removed: Removed) {
+    /// Keeps what lost its last name, in `parent`, while it is open.
+    fn keep(&mut self, removed: Removed, parent: NodeId) {
         if let Some((ino, inode)) = removed
             && self.pins.contains_key(&ino)
         {
             self.orphan_usage.bytes += inode.bytes();
             self.orphan_usage.files += 1;
-            self.orphans.insert(ino, inode);
+            self.orphans.insert(ino, Orphan { inode, parent: parent.0 });
         }
     }
 
@@ -267,7 +274,13 @@ impl FileSystem for TreeFs {
     }
 
     fn parent(&mut self, node: NodeId) -> Sys<NodeId> {
-        self.tree.parent(node.0).map(NodeId)
+        match self.orphans.get(&node.0) {
+            Some(orphan) => {
+                let parent = NodeId(orphan.parent);
+                self.inode(parent).map(|_| parent)
+            }
+            None => self.tree.parent(node.0).map(NodeId),
+        }
     }
 
     fn name(&mut self, node: NodeId) -> Sys<Vec<u8>> {
@@ -292,8 +305,8 @@ impl FileSystem for TreeFs {
             return;
         }
         self.pins.remove(&node.0);
-        if let Some(inode) = self.orphans.remove(&node.0) {
-            self.orphan_usage.bytes -= inode.bytes();
+        if let Some(orphan) = self.orphans.remove(&node.0) {
+            self.orphan_usage.bytes -= orphan.inode.bytes();
             self.orphan_usage.files -= 1;
         }
     }
@@ -380,13 +393,13 @@ impl FileSystem for TreeFs {
 
     fn unlink(&mut self, dir: NodeId, name: &[u8]) -> Sys<()> {
         let removed = self.tree.unlink(dir.0, name, self.clock.now())?;
-        self.keep(removed);
+        self.keep(removed, dir);
         Ok(())
     }
 
     fn rmdir(&mut self, dir: NodeId, name: &[u8]) -> Sys<()> {
         let removed = self.tree.rmdir(dir.0, name, self.clock.now())?;
-        self.keep(removed);
+        self.keep(removed, dir);
         Ok(())
     }
 
@@ -394,7 +407,7 @@ impl FileSystem for TreeFs {
         let removed = self
             .tree
             .rename(from.0, from_name, to.0, to_name, self.clock.now())?;
-        self.keep(removed);
+        self.keep(removed, to);
         Ok(())
     }
 
