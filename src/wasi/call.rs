@@ -230,6 +230,11 @@ where
                 Handled::Restart => polled = Poll::Pending,
                 Handled::Interrupt => return Ok(Err(Errno::Intr)),
             },
+            Poll::Ready(Err(Errno::Pipe)) => {
+                // The write that fails is what sent SIGPIPE: its handler has run before the program hears of it.
+                handle_signals(caller, after).await?;
+                return Ok(Err(Errno::Pipe));
+            }
             Poll::Ready(answer) => return Ok(answer),
         }
         if caller.data().host_fuel >= HOST_SLICE {

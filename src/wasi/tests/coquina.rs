@@ -471,6 +471,10 @@ fn writing_where_nobody_reads_is_fatal() {
     let (read, write) = puppet.pipe();
     puppet.p1("fd_close", args![read]);
     assert_eq!(puppet.write(write, &[b"x"]), Err(raw(Errno::Pipe)));
+    // Caught, the handler has run when the write fails.
+    assert_eq!(puppet.cq("sigaction", args![13, 3]), 1);
+    assert_eq!(puppet.write(write, &[b"x"]), Err(raw(Errno::Pipe)));
+    assert_eq!(puppet.hooked(), (1, 13));
 }
 
 #[test]
