@@ -16,7 +16,7 @@ const SCRIPTS: &[(&str, &str)] = &[
 
 fn works(config: EngineConfig) {
     let engine = Engine::new(&config).expect("the engine starts");
-    let image = Image::open(&engine, &image_dir()).expect("the image opens");
+    let image = Image::open(&engine, image_dir()).expect("the image opens");
     // Few slots and two rounds: each slot's memory is used again, and must be as new.
     for _ in 0..2 {
         for (script, want) in SCRIPTS {

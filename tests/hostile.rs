@@ -270,7 +270,7 @@ fn dropping_a_sandbox_ends_its_execs() {
     // Room for two execs: were one left running, the third would wait for ever.
     let config = EngineConfig { processes: 8, ..EngineConfig::default() };
     let engine = Engine::new(&config).expect("the engine starts");
-    let image = Image::open(&engine, &common::image_dir()).expect("the image opens");
+    let image = Image::open(&engine, common::image_dir()).expect("the image opens");
     for _ in 0..20 {
         let sandbox = Sandbox::new(&image, SandboxConfig::default()).expect("the sandbox can be made");
         common::block_on(started(&sandbox, "while :; do :; done & sleep 1000 & wait"));

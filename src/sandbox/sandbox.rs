@@ -80,6 +80,9 @@ impl Snapshot {
     }
 }
 
+/// The state that a sandbox's shell left, for its next exec to start with.
+type Session = Arc<Mutex<Option<Arc<[u8]>>>>;
+
 /// A place where commands run. Dropping it kills what still runs.
 pub struct Sandbox {
     shared: Arc<Shared>,
@@ -88,7 +91,7 @@ pub struct Sandbox {
     config: SandboxConfig,
     /// The copy-on-write mounts.
     overlays: Vec<(String, MountId)>,
-    session: Arc<Mutex<Option<Arc<[u8]>>>>,
+    session: Session,
 }
 
 impl Sandbox {
@@ -258,7 +261,7 @@ pub struct Running {
     meter: Arc<ExecMeter>,
     finished: oneshot::Receiver<ExecOutcome>,
     captured: Option<(Capturing, Capturing)>,
-    session: Option<Arc<Mutex<Option<Arc<[u8]>>>>>,
+    session: Option<Session>,
 }
 
 impl Running {

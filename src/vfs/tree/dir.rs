@@ -146,15 +146,4 @@ impl Dir {
         self.subdirs -= u64::from(entry.kind == Kind::Dir);
         Some(entry)
     }
-
-    /// Calls `found` for each name whose entry differs in `newer`.
-    pub(super) fn diff<'a>(&'a self, newer: &'a Dir, found: &mut impl FnMut(&'a [u8])) {
-        let same = |a: &Entry, b: &Entry| a.ino == b.ino && a.name == b.name;
-        self.entries
-            .diff(&newer.entries, &same, &mut |(_, old, new)| {
-                old.into_iter()
-                    .chain(new)
-                    .for_each(|entry| found(&entry.name));
-            });
-    }
 }
