@@ -3,8 +3,8 @@
 //! The rooms, lowest first; each uses only those before it (`tests/layering.rs` checks).
 
 pub mod base;
-pub mod vfs;
-pub mod kernel;
-pub mod wasi;
-pub mod sandbox;
 pub mod cli;
+pub mod kernel;
+pub mod sandbox;
+pub mod vfs;
+pub mod wasi;

@@ -35,7 +35,10 @@ fn an_uploaded_program_runs() {
     .expect("it is WebAssembly");
     upload(&sandbox, "hello", &hello);
     assert_eq!(
-        text_of(&bash(&sandbox, "./hello; echo $?; ./hello | tr a-z A-Z; mkdir bin; mv hello bin; PATH=bin:$PATH; hello")),
+        text_of(&bash(
+            &sandbox,
+            "./hello; echo $?; ./hello | tr a-z A-Z; mkdir bin; mv hello bin; PATH=bin:$PATH; hello"
+        )),
         "from wasm\n5\nFROM WASM\nfrom wasm\n"
     );
 }

@@ -55,10 +55,8 @@ pub fn table(metering: &Metering) -> String {
     let mut line = |name: &str, status: &str, fuel, memory, read, written, seconds| {
         let name: String = name.chars().take(16).collect();
         let (memory, read, written) = (bytes(memory), bytes(read), bytes(written));
-        let _ = writeln!(
-            text,
-            "{name:<16} {status:>6} {fuel:>14} {memory:>10} {read:>10} {written:>10} {seconds:>9.4}"
-        );
+        let _ =
+            writeln!(text, "{name:<16} {status:>6} {fuel:>14} {memory:>10} {read:>10} {written:>10} {seconds:>9.4}");
     };
     for p in &metering.processes {
         let status = p.exit_code.to_string();

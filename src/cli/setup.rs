@@ -45,7 +45,8 @@ pub fn image_dir(given: Option<&Path>) -> Result<PathBuf> {
 
 pub fn image(engine: &Engine, given: Option<&Path>) -> Result<Image> {
     let dir = image_dir(given)?;
-    Image::open(engine, &dir).context("no usable root image (`make image` builds one; --image or COQUINA_IMAGE names one)")
+    Image::open(engine, &dir)
+        .context("no usable root image (`make image` builds one; --image or COQUINA_IMAGE names one)")
 }
 
 /// The default limits, with what the arguments set.

@@ -31,18 +31,9 @@ impl Kernel {
     pub fn pipe(&mut self, pid: Pid, cloexec: bool, nonblock: bool) -> Sys<(Fd, Fd)> {
         let pipe = self.pipes.insert(Pipe::new(None));
         let object = Object::Pipe(pipe, None);
-        let flags = FdFlags {
-            nonblock,
-            ..FdFlags::default()
-        };
-        let read = self.new_file(OpenFile {
-            flags,
-            ..OpenFile::new(object, true, false)
-        });
-        let write = self.new_file(OpenFile {
-            flags,
-            ..OpenFile::new(object, false, true)
-        });
+        let flags = FdFlags { nonblock, ..FdFlags::default() };
+        let read = self.new_file(OpenFile { flags, ..OpenFile::new(object, true, false) });
+        let write = self.new_file(OpenFile { flags, ..OpenFile::new(object, false, true) });
         let read_fd = match self.add_fd(pid, read, 0, cloexec) {
             Ok(fd) => fd,
             Err(errno) => {
@@ -120,15 +111,11 @@ impl Kernel {
         let terminal = self.execs.get(&exec).and_then(|exec| exec.terminal);
         // Standard input knows no size: its terminal's output does.
         let output = match (output, input, terminal) {
-            (None, Some(input), Some((terminal_input, terminal_output)))
-                if input == terminal_input =>
-            {
+            (None, Some(input), Some((terminal_input, terminal_output))) if input == terminal_input => {
                 Some(terminal_output)
             }
             _ => output,
         };
-        output
-            .and_then(|key| self.streams[key].terminal_size())
-            .ok_or(Errno::NoTty)
+        output.and_then(|key| self.streams[key].terminal_size()).ok_or(Errno::NoTty)
     }
 }

@@ -34,10 +34,7 @@ pub struct FdRights {
 
 impl FdRights {
     /// Every right that preview 1 knows.
-    pub const ALL: FdRights = FdRights {
-        base: (1 << 30) - 1,
-        inheriting: (1 << 30) - 1,
-    };
+    pub const ALL: FdRights = FdRights { base: (1 << 30) - 1, inheriting: (1 << 30) - 1 };
 }
 
 /// What `fd_fdstat_get` tells.
@@ -100,20 +97,9 @@ pub(super) fn pipe_attr(pipe: Key<Pipe>, cred: Cred) -> Attr {
 /// `stat` of a stream of the host.
 pub(super) fn stream_attr(stream: Option<(Key<Stream>, &Stream)>, cred: Cred) -> Attr {
     let terminal = stream.is_some_and(|(_, stream)| stream.is_terminal());
-    let kind = if terminal {
-        Kind::CharDevice {
-            major: 136,
-            minor: 0,
-        }
-    } else {
-        Kind::Fifo
-    };
+    let kind = if terminal { Kind::CharDevice { major: 136, minor: 0 } } else { Kind::Fifo };
     // All ends of a terminal are one file.
-    let number = if terminal {
-        0
-    } else {
-        stream.map_or(0, |(key, _)| key.raw())
-    };
+    let number = if terminal { 0 } else { stream.map_or(0, |(key, _)| key.raw()) };
     attr_without_node(kind, DEV_STREAMS, number, cred)
 }
 
@@ -125,13 +111,7 @@ impl Kernel {
     }
 
     /// Reads at the offset, or from a pipe or stream: at least one byte, or 0 at the end. `Intr` if a caught signal is pending and it would wait.
-    pub fn poll_read(
-        &mut self,
-        pid: Pid,
-        fd: Fd,
-        into: &mut [u8],
-        waker: &Waker,
-    ) -> Poll<Sys<usize>> {
+    pub fn poll_read(&mut self, pid: Pid, fd: Fd, into: &mut [u8], waker: &Waker) -> Poll<Sys<usize>> {
         let result = settle(self.try_read(pid, fd, into, waker));
         if let (Poll::Ready(Ok(count)), Ok(process)) = (&result, self.procs.get_mut(pid)) {
             process.read_bytes += *count as u64;
@@ -143,11 +123,7 @@ impl Kernel {
         let key = self.procs.get(pid)?.fds.get(fd)?.file;
         let file = &mut self.files[key];
         if !file.read {
-            return Err(if matches!(file.object, Object::Dir(_)) {
-                Errno::IsDir
-            } else {
-                Errno::BadF
-            });
+            return Err(if matches!(file.object, Object::Dir(_)) { Errno::IsDir } else { Errno::BadF });
         }
         match file.object {
             Object::File(loc) => {
@@ -271,14 +247,7 @@ impl Kernel {
         }
     }
 
-    fn write_pipe(
-        &mut self,
-        pid: Pid,
-        key: Key<Pipe>,
-        nonblock: bool,
-        from: &[u8],
-        waker: &Waker,
-    ) -> Sys<Poll<usize>> {
+    fn write_pipe(&mut self, pid: Pid, key: Key<Pipe>, nonblock: bool, from: &[u8], waker: &Waker) -> Sys<Poll<usize>> {
         let pipe = &mut self.pipes[key];
         if from.is_empty() {
             return Ok(Poll::Ready(0));
@@ -330,14 +299,7 @@ impl Kernel {
         };
         let value = self.limits.memory_bytes;
         let used = value.max(self.launcher.memory_used()) + more as u64;
-        self.trip(
-            process.exec,
-            Exceeded {
-                limit: Limit::Memory,
-                value,
-                used,
-            },
-        );
+        self.trip(process.exec, Exceeded { limit: Limit::Memory, value, used });
     }
 
     /// Reads at `offset`; `SPipe` for what has none.
@@ -395,10 +357,7 @@ impl Kernel {
                 return Ok(found);
             }
         };
-        let to = from
-            .checked_add_signed(offset)
-            .filter(|&to| i64::try_from(to).is_ok())
-            .ok_or(Errno::Inval)?;
+        let to = from.checked_add_signed(offset).filter(|&to| i64::try_from(to).is_ok()).ok_or(Errno::Inval)?;
         self.file(pid, fd)?.offset = to;
         Ok(to)
     }
@@ -444,10 +403,7 @@ impl Kernel {
     /// `ftruncate`. As on Linux, `Inval` if it is not open for writing.
     pub fn ftruncate(&mut self, pid: Pid, fd: Fd, size: u64) -> Sys<()> {
         let loc = self.writable_file(pid, fd).map_err(|errno| {
-            let closed = self
-                .procs
-                .get(pid)
-                .is_ok_and(|process| process.fds.get(fd).is_err());
+            let closed = self.procs.get(pid).is_ok_and(|process| process.fds.get(fd).is_err());
             if closed { errno } else { Errno::Inval }
         })?;
         self.vfs.truncate(loc, size)
@@ -465,10 +421,7 @@ impl Kernel {
                 (Some(loc), _) => loc,
                 (None, Object::Pipe(pipe, _)) => return Ok(pipe_attr(pipe, cred)),
                 (None, Object::Stream { input, output }) => {
-                    return Ok(stream_attr(
-                        input.or(output).map(|key| (key, &self.streams[key])),
-                        cred,
-                    ));
+                    return Ok(stream_attr(input.or(output).map(|key| (key, &self.streams[key])), cred));
                 }
                 (None, _) => return Err(Errno::BadF),
             }
@@ -479,11 +432,7 @@ impl Kernel {
     fn set_attr(&mut self, pid: Pid, fd: Fd, set: SetAttr) -> Sys<()> {
         let process = self.procs.get(pid)?;
         let cred = process.cred;
-        let loc = if fd == AT_FDCWD {
-            Some(process.cwd)
-        } else {
-            self.files[process.fds.get(fd)?.file].loc()
-        };
+        let loc = if fd == AT_FDCWD { Some(process.cwd) } else { self.files[process.fds.get(fd)?.file].loc() };
         match loc {
             Some(loc) => self.tree(pid, |vfs| vfs.set_attr(&cred, loc, set)),
             // Pipes and streams: as on Linux that works, but nobody sees it.
@@ -493,46 +442,17 @@ impl Kernel {
 
     /// `fchmod`.
     pub fn fchmod(&mut self, pid: Pid, fd: Fd, mode: u16) -> Sys<()> {
-        self.set_attr(
-            pid,
-            fd,
-            SetAttr {
-                mode: Some(mode & 0o7777),
-                ..SetAttr::default()
-            },
-        )
+        self.set_attr(pid, fd, SetAttr { mode: Some(mode & 0o7777), ..SetAttr::default() })
     }
 
     /// `fchown`; `None` leaves one unchanged.
     pub fn fchown(&mut self, pid: Pid, fd: Fd, uid: Option<u32>, gid: Option<u32>) -> Sys<()> {
-        self.set_attr(
-            pid,
-            fd,
-            SetAttr {
-                uid,
-                gid,
-                ..SetAttr::default()
-            },
-        )
+        self.set_attr(pid, fd, SetAttr { uid, gid, ..SetAttr::default() })
     }
 
     /// `futimens`; `None` leaves one unchanged.
-    pub fn set_times(
-        &mut self,
-        pid: Pid,
-        fd: Fd,
-        atime: Option<SetTime>,
-        mtime: Option<SetTime>,
-    ) -> Sys<()> {
-        self.set_attr(
-            pid,
-            fd,
-            SetAttr {
-                atime,
-                mtime,
-                ..SetAttr::default()
-            },
-        )
+    pub fn set_times(&mut self, pid: Pid, fd: Fd, atime: Option<SetTime>, mtime: Option<SetTime>) -> Sys<()> {
+        self.set_attr(pid, fd, SetAttr { atime, mtime, ..SetAttr::default() })
     }
 
     /// What a descriptor is, and its flags.
@@ -545,13 +465,7 @@ impl Kernel {
             Object::Pipe(..) => Kind::Fifo,
             Object::Stream { .. } | Object::Device(..) => self.fstat(pid, fd)?.kind,
         };
-        Ok(FdStat {
-            kind,
-            read,
-            write,
-            flags,
-            rights,
-        })
+        Ok(FdStat { kind, read, write, flags, rights })
     }
 
     /// Sets `append`, `nonblock` and the sync flags of the open file.
@@ -563,8 +477,7 @@ impl Kernel {
     /// Narrows preview 1 rights; `NotCapable` if any is added.
     pub fn set_rights(&mut self, pid: Pid, fd: Fd, rights: FdRights) -> Sys<()> {
         let file = self.file(pid, fd)?;
-        if rights.base & !file.rights.base != 0 || rights.inheriting & !file.rights.inheriting != 0
-        {
+        if rights.base & !file.rights.base != 0 || rights.inheriting & !file.rights.inheriting != 0 {
             return Err(Errno::NotCapable);
         }
         file.rights = rights;
@@ -573,37 +486,20 @@ impl Kernel {
 
     /// Lists a directory, `.` and `..` first: from the start with `cookie` 0, else after the entry whose `next` it was.
     /// Ends when `sink` answers `false` (that entry counts as not taken) or at the end.
-    pub fn readdir(
-        &mut self,
-        pid: Pid,
-        fd: Fd,
-        cookie: u64,
-        sink: &mut dyn FnMut(DirEntry) -> bool,
-    ) -> Sys<()> {
+    pub fn readdir(&mut self, pid: Pid, fd: Fd, cookie: u64, sink: &mut dyn FnMut(DirEntry) -> bool) -> Sys<()> {
         let file = self.file(pid, fd)?;
         let Object::Dir(loc) = file.object else {
             return Err(Errno::NotDir);
         };
         let dots: [(&[u8], &[u8]); 2] = [(b".", b"."), (b"..", b"..")];
-        for (at, (name, path)) in (0u64..)
-            .zip(dots)
-            .skip(usize::try_from(cookie).unwrap_or(usize::MAX))
-        {
-            let (at_loc, attr) = self
-                .tree(pid, |vfs| {
-                    vfs.stat(&Cred::ROOT, loc, path, crate::vfs::Follow::Last)
-                })
-                .or_else(|_| {
+        for (at, (name, path)) in (0u64..).zip(dots).skip(usize::try_from(cookie).unwrap_or(usize::MAX)) {
+            let (at_loc, attr) =
+                self.tree(pid, |vfs| vfs.stat(&Cred::ROOT, loc, path, crate::vfs::Follow::Last)).or_else(|_| {
                     // A directory that was removed has no parent any more.
                     self.tree(pid, |vfs| vfs.attr(loc)).map(|attr| (loc, attr))
                 })?;
-            let entry = DirEntry {
-                name: name.to_vec(),
-                node: at_loc.node,
-                ino: attr.ino,
-                kind: Kind::Dir,
-                next: at + 1,
-            };
+            let entry =
+                DirEntry { name: name.to_vec(), node: at_loc.node, ino: attr.ino, kind: Kind::Dir, next: at + 1 };
             if !sink(entry) {
                 return Ok(());
             }

@@ -33,25 +33,11 @@ pub struct OpenHow {
 
 impl Kernel {
     /// `openat`. Waits only for the other side of a FIFO. The lowest free descriptor.
-    pub fn poll_open(
-        &mut self,
-        pid: Pid,
-        dirfd: Fd,
-        path: &[u8],
-        how: OpenHow,
-        waker: &Waker,
-    ) -> Poll<Sys<Fd>> {
+    pub fn poll_open(&mut self, pid: Pid, dirfd: Fd, path: &[u8], how: OpenHow, waker: &Waker) -> Poll<Sys<Fd>> {
         settle(self.try_open(pid, dirfd, path, how, waker))
     }
 
-    fn try_open(
-        &mut self,
-        pid: Pid,
-        dirfd: Fd,
-        path: &[u8],
-        how: OpenHow,
-        waker: &Waker,
-    ) -> Sys<Poll<Fd>> {
+    fn try_open(&mut self, pid: Pid, dirfd: Fd, path: &[u8], how: OpenHow, waker: &Waker) -> Sys<Poll<Fd>> {
         if self.procs.get(pid)?.opening.is_some() {
             return self.go_on_opening(pid, waker);
         }
@@ -70,11 +56,7 @@ impl Kernel {
         let object = self.object_at(pid, loc, how)?;
         let opened_as = self.opened_as(loc, base, path);
         let file = self.new_file(OpenFile {
-            flags: FdFlags {
-                append: how.flags.append,
-                nonblock: how.nonblock,
-                ..how.sync
-            },
+            flags: FdFlags { append: how.flags.append, nonblock: how.nonblock, ..how.sync },
             rights: how.rights.unwrap_or(FdRights::ALL),
             opened_as,
             ..OpenFile::new(object, how.flags.read, how.flags.write)
@@ -82,11 +64,7 @@ impl Kernel {
         if let Object::Pipe(pipe, Some(_)) = object
             && let Some(others) = self.fifo_wait(pipe, how)
         {
-            self.procs.get_mut(pid)?.opening = Some(Opening {
-                file,
-                cloexec: how.cloexec,
-                others,
-            });
+            self.procs.get_mut(pid)?.opening = Some(Opening { file, cloexec: how.cloexec, others });
             return self.go_on_opening(pid, waker);
         }
         self.add_fd(pid, file, 0, how.cloexec).map(Poll::Ready)
@@ -142,13 +120,7 @@ impl Kernel {
 
     /// `/proc/<pid>/fd/<fd>` of a pipe or stream: the same object. (For others the link leads to the node.)
     fn reopened(&mut self, of: Pid, fd: Fd, how: OpenHow) -> Sys<Object> {
-        let file = self
-            .procs
-            .get(of)?
-            .fds
-            .get(fd)
-            .map_err(|_| Errno::NoEnt)?
-            .file;
+        let file = self.procs.get(of)?.fds.get(fd).map_err(|_| Errno::NoEnt)?.file;
         let object = self.files[file].object;
         match object {
             Object::Pipe(_, fifo) => {
@@ -169,15 +141,8 @@ impl Kernel {
     /// `/dev/tty`.
     fn terminal(&self, pid: Pid) -> Sys<Object> {
         let exec = self.procs.get(pid)?.exec;
-        let (input, output) = self
-            .execs
-            .get(&exec)
-            .and_then(|exec| exec.terminal)
-            .ok_or(Errno::NxIo)?;
-        Ok(Object::Stream {
-            input: Some(input),
-            output: Some(output),
-        })
+        let (input, output) = self.execs.get(&exec).and_then(|exec| exec.terminal).ok_or(Errno::NxIo)?;
+        Ok(Object::Stream { input: Some(input), output: Some(output) })
     }
 
     /// Whether an open of a FIFO has to wait for the other side: then how often that has been opened so far.
@@ -209,9 +174,7 @@ impl Kernel {
         };
         if there > 0 || others != opening.others {
             process.opening = None;
-            return self
-                .add_fd(pid, opening.file, 0, opening.cloexec)
-                .map(Poll::Ready);
+            return self.add_fd(pid, opening.file, 0, opening.cloexec).map(Poll::Ready);
         }
         if let Err(errno) = process.block(waker) {
             process.opening = None;
@@ -235,13 +198,7 @@ impl Kernel {
     }
 
     /// Gives an open file its first descriptor, the lowest free one >= `min`. On error the file is released.
-    pub(super) fn add_fd(
-        &mut self,
-        pid: Pid,
-        file: Key<OpenFile>,
-        min: Fd,
-        cloexec: bool,
-    ) -> Sys<Fd> {
+    pub(super) fn add_fd(&mut self, pid: Pid, file: Key<OpenFile>, min: Fd, cloexec: bool) -> Sys<Fd> {
         let process = self.procs.get_mut(pid)?;
         let fd = process.fds.lowest_free(min);
         if fd as u32 >= process.open_files {
@@ -257,14 +214,7 @@ impl Kernel {
         if let Ok(process) = self.procs.get(pid) {
             let value = u64::from(process.open_files);
             let exec = process.exec;
-            self.trip(
-                exec,
-                Exceeded {
-                    limit: Limit::OpenFiles,
-                    value,
-                    used: value + 1,
-                },
-            );
+            self.trip(exec, Exceeded { limit: Limit::OpenFiles, value, used: value + 1 });
         }
         Errno::MFile
     }

@@ -18,18 +18,10 @@ impl Kernel {
     /// `fstatat`.
     pub fn stat(&mut self, pid: Pid, dirfd: Fd, path: &[u8], follow: Follow) -> Sys<Attr> {
         let (base, cred) = self.start(pid, dirfd, path)?;
-        self.tree(pid, |vfs| vfs.stat(&cred, base, path, follow))
-            .map(|(_, attr)| attr)
+        self.tree(pid, |vfs| vfs.stat(&cred, base, path, follow)).map(|(_, attr)| attr)
     }
 
-    fn set_attr_at(
-        &mut self,
-        pid: Pid,
-        dirfd: Fd,
-        path: &[u8],
-        follow: Follow,
-        set: SetAttr,
-    ) -> Sys<()> {
+    fn set_attr_at(&mut self, pid: Pid, dirfd: Fd, path: &[u8], follow: Follow, set: SetAttr) -> Sys<()> {
         let (base, cred) = self.start(pid, dirfd, path)?;
         self.tree(pid, |vfs| {
             let loc = vfs.resolve(&cred, base, path, follow)?;
@@ -38,18 +30,8 @@ impl Kernel {
     }
 
     /// `fchmodat`.
-    pub fn chmod(
-        &mut self,
-        pid: Pid,
-        dirfd: Fd,
-        path: &[u8],
-        mode: u16,
-        follow: Follow,
-    ) -> Sys<()> {
-        let set = SetAttr {
-            mode: Some(mode & 0o7777),
-            ..SetAttr::default()
-        };
+    pub fn chmod(&mut self, pid: Pid, dirfd: Fd, path: &[u8], mode: u16, follow: Follow) -> Sys<()> {
+        let set = SetAttr { mode: Some(mode & 0o7777), ..SetAttr::default() };
         self.set_attr_at(pid, dirfd, path, follow, set)
     }
 
@@ -63,17 +45,7 @@ impl Kernel {
         gid: Option<u32>,
         follow: Follow,
     ) -> Sys<()> {
-        self.set_attr_at(
-            pid,
-            dirfd,
-            path,
-            follow,
-            SetAttr {
-                uid,
-                gid,
-                ..SetAttr::default()
-            },
-        )
+        self.set_attr_at(pid, dirfd, path, follow, SetAttr { uid, gid, ..SetAttr::default() })
     }
 
     /// `utimensat`; `None` leaves one unchanged.
@@ -86,17 +58,7 @@ impl Kernel {
         atime: Option<SetTime>,
         mtime: Option<SetTime>,
     ) -> Sys<()> {
-        self.set_attr_at(
-            pid,
-            dirfd,
-            path,
-            follow,
-            SetAttr {
-                atime,
-                mtime,
-                ..SetAttr::default()
-            },
-        )
+        self.set_attr_at(pid, dirfd, path, follow, SetAttr { atime, mtime, ..SetAttr::default() })
     }
 
     /// `mkdirat`, narrowed by the umask.
@@ -120,18 +82,10 @@ impl Kernel {
     }
 
     /// `linkat`.
-    pub fn link(
-        &mut self,
-        pid: Pid,
-        from: (Fd, &[u8]),
-        follow: Follow,
-        to: (Fd, &[u8]),
-    ) -> Sys<()> {
+    pub fn link(&mut self, pid: Pid, from: (Fd, &[u8]), follow: Follow, to: (Fd, &[u8])) -> Sys<()> {
         let (base, cred) = self.start(pid, from.0, from.1)?;
         let to_base = self.base(pid, to.0, to.1)?;
-        self.tree(pid, |vfs| {
-            vfs.link(&cred, base, from.1, follow, to_base, to.1)
-        })
+        self.tree(pid, |vfs| vfs.link(&cred, base, from.1, follow, to_base, to.1))
     }
 
     /// `renameat`.
@@ -165,14 +119,7 @@ impl Kernel {
     }
 
     /// `faccessat`: `mask` 4 read, 2 write, 1 execute, 0 exists.
-    pub fn access(
-        &mut self,
-        pid: Pid,
-        dirfd: Fd,
-        path: &[u8],
-        mask: u8,
-        follow: Follow,
-    ) -> Sys<()> {
+    pub fn access(&mut self, pid: Pid, dirfd: Fd, path: &[u8], mask: u8, follow: Follow) -> Sys<()> {
         let (base, cred) = self.start(pid, dirfd, path)?;
         self.tree(pid, |vfs| {
             let loc = vfs.resolve(&cred, base, path, follow)?;
@@ -213,13 +160,7 @@ impl Kernel {
     }
 
     /// A directory that may be a working directory.
-    pub(super) fn directory_at(
-        &mut self,
-        pid: Pid,
-        cred: Cred,
-        base: Loc,
-        path: &[u8],
-    ) -> Sys<Loc> {
+    pub(super) fn directory_at(&mut self, pid: Pid, cred: Cred, base: Loc, path: &[u8]) -> Sys<Loc> {
         self.tree(pid, |vfs| {
             let (loc, attr) = vfs.stat(&cred, base, path, Follow::Last)?;
             if attr.kind != crate::vfs::Kind::Dir {
@@ -256,12 +197,6 @@ impl Kernel {
     /// User and group of a process.
     pub fn cred(&self, pid: Pid) -> Cred {
         // A caller always exists; one that does not gets the least.
-        self.procs.get(pid).map_or(
-            Cred {
-                uid: u32::MAX,
-                gid: u32::MAX,
-            },
-            |process| process.cred,
-        )
+        self.procs.get(pid).map_or(Cred { uid: u32::MAX, gid: u32::MAX }, |process| process.cred)
     }
 }

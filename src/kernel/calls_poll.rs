@@ -70,35 +70,19 @@ impl Kernel {
                 Ok(Some(readiness)) => (None, readiness),
                 Err(errno) => (Some(errno), (0, false)),
             };
-            events.push(Event {
-                userdata,
-                what,
-                error,
-                nbytes,
-                hangup,
-            });
+            events.push(Event { userdata, what, error, nbytes, hangup });
         }
         if events.len() > before {
             return Poll::Ready(Ok(()));
         }
-        match self
-            .procs
-            .get_mut(pid)
-            .and_then(|process| process.block(waker))
-        {
+        match self.procs.get_mut(pid).and_then(|process| process.block(waker)) {
             Ok(()) => Poll::Pending,
             Err(errno) => Poll::Ready(Err(errno)),
         }
     }
 
     /// Whether a read or write would not have to wait. If it would, the process is on the list of those to wake.
-    fn readiness(
-        &mut self,
-        pid: Pid,
-        fd: Fd,
-        write: bool,
-        waker: &Waker,
-    ) -> Sys<Option<Readiness>> {
+    fn readiness(&mut self, pid: Pid, fd: Fd, write: bool, waker: &Waker) -> Sys<Option<Readiness>> {
         let file = &self.files[self.procs.get(pid)?.fds.get(fd)?.file];
         if !(if write { file.write } else { file.read }) {
             return Err(Errno::BadF);
@@ -108,9 +92,7 @@ impl Kernel {
             Object::Pipe(key, _) => {
                 let pipe = &mut self.pipes[key];
                 let (bytes, others, waiting) = if write {
-                    let room = pipe
-                        .room_for(super::pipe::ATOMIC)
-                        .map_or(0, |_| pipe.free());
+                    let room = pipe.room_for(super::pipe::ATOMIC).map_or(0, |_| pipe.free());
                     (room, pipe.readers, &mut pipe.waiting_writers)
                 } else {
                     (pipe.len(), pipe.writers, &mut pipe.waiting_readers)
@@ -131,11 +113,7 @@ impl Kernel {
         })
     }
 
-    fn stream_readiness(
-        &mut self,
-        stream: Option<Key<Stream>>,
-        waker: &Waker,
-    ) -> Option<Readiness> {
+    fn stream_readiness(&mut self, stream: Option<Key<Stream>>, waker: &Waker) -> Option<Readiness> {
         match stream.map(|key| self.streams[key].poll_ready(waker)) {
             Some(Poll::Pending) => None,
             _ => Some((1, false)),

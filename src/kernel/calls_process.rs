@@ -59,13 +59,7 @@ impl Kernel {
         settle(self.try_wait(pid, target, nohang, waker))
     }
 
-    fn try_wait(
-        &mut self,
-        pid: Pid,
-        target: WaitTarget,
-        nohang: bool,
-        waker: &Waker,
-    ) -> Sys<Poll<Option<Waited>>> {
+    fn try_wait(&mut self, pid: Pid, target: WaitTarget, nohang: bool, waker: &Waker) -> Sys<Poll<Option<Waited>>> {
         let process = self.procs.get(pid)?;
         let mut any = false;
         let mut ended = None;
@@ -81,10 +75,7 @@ impl Kernel {
             };
             any |= wanted;
             if wanted && let State::Zombie(status) = child.state {
-                ended = Some(Waited {
-                    pid: child.pid,
-                    status,
-                });
+                ended = Some(Waited { pid: child.pid, status });
                 break;
             }
         }
@@ -130,9 +121,7 @@ impl Kernel {
 
     /// The parent's id; 1 if it has ended.
     pub fn getppid(&self, pid: Pid) -> Pid {
-        self.procs
-            .get(pid)
-            .map_or(Pid::KERNEL, |process| process.parent)
+        self.procs.get(pid).map_or(Pid::KERNEL, |process| process.parent)
     }
 
     fn or_self(pid: Pid, of: i32) -> Sys<Pid> {
@@ -165,12 +154,7 @@ impl Kernel {
         if process.session != session || process.session == of {
             return Err(Errno::Perm);
         }
-        if group != of
-            && !self
-                .procs
-                .iter()
-                .any(|other| other.group == group && other.session == session)
-        {
+        if group != of && !self.procs.iter().any(|other| other.group == group && other.session == session) {
             return Err(Errno::Perm);
         }
         self.procs.get_mut(of)?.group = group;
@@ -190,21 +174,13 @@ impl Kernel {
 
     /// The bytes the parent gave at `spawn`.
     pub fn blob(&self, pid: Pid) -> &[u8] {
-        self.procs
-            .get(pid)
-            .ok()
-            .and_then(|process| process.blob.as_deref())
-            .unwrap_or_default()
+        self.procs.get(pid).ok().and_then(|process| process.blob.as_deref()).unwrap_or_default()
     }
 
     /// Leaves bytes for the host, if the caller is its exec's first process (`Perm` if not). Replaces what was left before.
     pub fn keep(&mut self, pid: Pid, bytes: &[u8]) -> Sys<()> {
         let id = self.procs.get(pid)?.exec;
-        let exec = self
-            .execs
-            .get(&id)
-            .filter(|exec| exec.init == pid)
-            .ok_or(Errno::Perm)?;
+        let exec = self.execs.get(&id).filter(|exec| exec.init == pid).ok_or(Errno::Perm)?;
         let before = exec.keep.as_ref().map_or(0, Vec::len);
         if !self.charge(before, bytes.len()) {
             self.trip_memory(pid, bytes.len());
@@ -224,21 +200,12 @@ impl Kernel {
             return Err(Errno::Inval);
         }
         let value = u64::from(exec.limits.shell_recursion);
-        self.trip(
-            id,
-            Exceeded {
-                limit: Limit::ShellRecursion,
-                value,
-                used,
-            },
-        );
+        self.trip(id, Exceeded { limit: Limit::ShellRecursion, value, used });
         Ok(())
     }
 
     /// What the caller's waited-for children have used. (The caller's own use is known to its launcher.)
     pub fn usage_children(&self, pid: Pid) -> Usage {
-        self.procs
-            .get(pid)
-            .map_or(Usage::default(), |process| process.children_usage)
+        self.procs.get(pid).map_or(Usage::default(), |process| process.children_usage)
     }
 }

@@ -64,10 +64,7 @@ impl Kernel {
         let caller = self.procs.get(pid)?;
         let (cred, own_group) = (caller.cred, caller.group);
         let targets = match target {
-            1.. => self
-                .procs
-                .get(Pid(target))
-                .map(|process| vec![process.pid])?,
+            1.. => self.procs.get(Pid(target)).map(|process| vec![process.pid])?,
             0 => self.procs.pids(|process| process.group == own_group),
             -1 => self.procs.pids(|process| process.pid != pid),
             _ => {
@@ -76,11 +73,8 @@ impl Kernel {
             }
         };
         let may = |process: &Process| cred.uid == 0 || cred.uid == process.cred.uid;
-        let allowed: Vec<Pid> = targets
-            .iter()
-            .copied()
-            .filter(|&target| self.procs.get(target).is_ok_and(may))
-            .collect();
+        let allowed: Vec<Pid> =
+            targets.iter().copied().filter(|&target| self.procs.get(target).is_ok_and(may)).collect();
         match (targets.is_empty(), allowed.is_empty()) {
             (true, _) => return Err(Errno::Srch),
             (false, true) => return Err(Errno::Perm),
@@ -96,12 +90,7 @@ impl Kernel {
 
     /// Sets what the process does with a signal (`None` only asks) and tells what it did. One that was caught, is pending and has its default
     /// action back may kill the caller: ask `killed`.
-    pub fn sigaction(
-        &mut self,
-        pid: Pid,
-        signal: Signal,
-        set: Option<Disposition>,
-    ) -> Sys<Disposition> {
+    pub fn sigaction(&mut self, pid: Pid, signal: Signal, set: Option<Disposition>) -> Sys<Disposition> {
         let signals = &mut self.procs.get_mut(pid)?.signals;
         let old = signals.disposition(signal);
         if let Some(to) = set {

@@ -81,20 +81,12 @@ impl Entropy {
         static CALLS: AtomicU64 = AtomicU64::new(0);
         let secret = SECRET.get_or_init(host_secret);
         let call = CALLS.fetch_add(1, Ordering::Relaxed);
-        Entropy(
-            blake3::Hasher::new_keyed(secret)
-                .update(&call.to_le_bytes())
-                .finalize_xof(),
-        )
+        Entropy(blake3::Hasher::new_keyed(secret).update(&call.to_le_bytes()).finalize_xof())
     }
 
     /// The same bytes for the same seed.
     pub fn seeded(seed: u64) -> Entropy {
-        Entropy(
-            blake3::Hasher::new()
-                .update(&seed.to_le_bytes())
-                .finalize_xof(),
-        )
+        Entropy(blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof())
     }
 
     pub(super) fn fill(&mut self, into: &mut [u8]) {
@@ -106,10 +98,7 @@ impl Entropy {
 fn host_secret() -> [u8; 32] {
     use std::hash::BuildHasher as _;
     let mut secret = [0; 32];
-    if std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut secret))
-        .is_ok()
-    {
+    if std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut secret)).is_ok() {
         return secret;
     }
     let state = std::collections::hash_map::RandomState::new();
@@ -135,10 +124,7 @@ mod tests {
         assert_eq!(bytes(Entropy::seeded(1)), bytes(Entropy::seeded(1)));
         assert_ne!(bytes(Entropy::seeded(1)), bytes(Entropy::seeded(2)));
         assert_ne!(bytes(Entropy::from_host()), bytes(Entropy::from_host()));
-        let ones: u32 = bytes(Entropy::from_host())
-            .iter()
-            .map(|b| b.count_ones())
-            .sum();
+        let ones: u32 = bytes(Entropy::from_host()).iter().map(|b| b.count_ones()).sum();
         assert!((300..500).contains(&ones), "{ones} of 800 bits");
     }
 }

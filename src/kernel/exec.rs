@@ -216,14 +216,8 @@ impl Kernel {
             self.streams[input].holders += 1;
             self.streams[output].holders += 1;
         }
-        let reads = Object::Stream {
-            input: Some(input),
-            output: None,
-        };
-        let writes = |output| Object::Stream {
-            input: None,
-            output: Some(output),
-        };
+        let reads = Object::Stream { input: Some(input), output: None };
+        let writes = |output| Object::Stream { input: None, output: Some(output) };
         let first = self.new_file(OpenFile::new(reads, true, false));
         let second = self.new_file(OpenFile::new(writes(output), false, true));
         let third = match stderr {
@@ -238,13 +232,7 @@ impl Kernel {
         };
         let mut fds = FdTable::default();
         for (fd, file) in (0..).zip([first, second, third]) {
-            fds.set(
-                fd,
-                Descriptor {
-                    file,
-                    cloexec: false,
-                },
-            );
+            fds.set(fd, Descriptor { file, cloexec: false });
         }
         (fds, terminal)
     }
@@ -271,16 +259,8 @@ impl Kernel {
         }
         let end = ExecEnd::Killed;
         Poll::Ready(match self.forget_exec(id) {
-            Some(exec) => ExecOutcome {
-                end: exec.end.unwrap_or(end),
-                metering: exec.metering,
-                keep: exec.keep,
-            },
-            None => ExecOutcome {
-                end,
-                metering: Metering::default(),
-                keep: None,
-            },
+            Some(exec) => ExecOutcome { end: exec.end.unwrap_or(end), metering: exec.metering, keep: exec.keep },
+            None => ExecOutcome { end, metering: Metering::default(), keep: None },
         })
     }
 
@@ -342,10 +322,7 @@ impl Kernel {
         let Ok(group) = self.procs.get(init).map(|process| process.group) else {
             return;
         };
-        for pid in self
-            .procs
-            .pids(|process| process.exec == exec && process.group == group)
-        {
+        for pid in self.procs.pids(|process| process.exec == exec && process.group == group) {
             self.post(pid, signal);
         }
     }

@@ -25,11 +25,7 @@ impl Kernel {
         // The usage is the instance's owner's.
         let owner = instance.len() - 1;
         for (at, pid) in instance.into_iter().enumerate() {
-            self.finish(
-                pid,
-                status,
-                if at == owner { usage } else { Usage::default() },
-            );
+            self.finish(pid, status, if at == owner { usage } else { Usage::default() });
         }
     }
 
@@ -77,9 +73,7 @@ impl Kernel {
         };
         let metering = &mut exec.metering;
         metering.fuel = metering.fuel.saturating_add(process.usage.fuel);
-        metering.memory_peak_bytes = metering
-            .memory_peak_bytes
-            .max(process.usage.memory_peak_bytes);
+        metering.memory_peak_bytes = metering.memory_peak_bytes.max(process.usage.memory_peak_bytes);
         metering.read_bytes += process.read_bytes;
         metering.written_bytes += process.written_bytes;
         if metering.processes.len() < Metering::RECORDS_MAX {

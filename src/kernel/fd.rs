@@ -27,15 +27,11 @@ fn index(fd: Fd) -> Option<usize> {
 
 impl FdTable {
     pub(super) fn get(&self, fd: Fd) -> Sys<Descriptor> {
-        index(fd)
-            .and_then(|i| *self.slots.get(i)?)
-            .ok_or(Errno::BadF)
+        index(fd).and_then(|i| *self.slots.get(i)?).ok_or(Errno::BadF)
     }
 
     pub(super) fn get_mut(&mut self, fd: Fd) -> Sys<&mut Descriptor> {
-        index(fd)
-            .and_then(|i| self.slots.get_mut(i)?.as_mut())
-            .ok_or(Errno::BadF)
+        index(fd).and_then(|i| self.slots.get_mut(i)?.as_mut()).ok_or(Errno::BadF)
     }
 
     /// The lowest free number >= `min`.
@@ -67,11 +63,7 @@ impl FdTable {
     /// Frees a number.
     pub(super) fn remove(&mut self, fd: Fd) -> Sys<Descriptor> {
         let at = index(fd).ok_or(Errno::BadF)?;
-        let old = self
-            .slots
-            .get_mut(at)
-            .and_then(Option::take)
-            .ok_or(Errno::BadF)?;
+        let old = self.slots.get_mut(at).and_then(Option::take).ok_or(Errno::BadF)?;
         self.first_free = self.first_free.min(at);
         Ok(old)
     }
@@ -90,9 +82,7 @@ impl FdTable {
 
     /// Numbers in use and what they stand for, ascending.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Fd, Descriptor)> + '_ {
-        (0..)
-            .zip(&self.slots)
-            .filter_map(|(fd, slot)| slot.map(|d| (fd, d)))
+        (0..).zip(&self.slots).filter_map(|(fd, slot)| slot.map(|d| (fd, d)))
     }
 }
 
@@ -110,10 +100,7 @@ mod tests {
 
     #[test]
     fn lowest_free_number_is_used() {
-        let d = Descriptor {
-            file: key(),
-            cloexec: false,
-        };
+        let d = Descriptor { file: key(), cloexec: false };
         let mut table = FdTable::default();
         for want in 0..5 {
             assert_eq!(table.lowest_free(0), want);
@@ -126,10 +113,7 @@ mod tests {
         assert_eq!(table.lowest_free(10), 10);
         table.set(10, d);
         assert_eq!(table.lowest_free(0), 1);
-        assert_eq!(
-            table.iter().map(|(fd, _)| fd).collect::<Vec<_>>(),
-            [0, 2, 4, 10]
-        );
+        assert_eq!(table.iter().map(|(fd, _)| fd).collect::<Vec<_>>(), [0, 2, 4, 10]);
         assert_eq!(table.remove(1).err(), Some(Errno::BadF));
         assert_eq!(table.remove(-1).err(), Some(Errno::BadF));
         assert_eq!(table.get(i32::MAX).err(), Some(Errno::BadF));

@@ -19,10 +19,7 @@ pub(super) enum Object {
     /// An end of a pipe, or both. The open file's `read` and `write` say which. A FIFO's node is pinned.
     Pipe(Key<Pipe>, Option<Loc>),
     /// Streams of the host to read from and write to.
-    Stream {
-        input: Option<Key<Stream>>,
-        output: Option<Key<Stream>>,
-    },
+    Stream { input: Option<Key<Stream>>, output: Option<Key<Stream>> },
     /// A device; its node is pinned.
     Device(Device, Loc),
 }
@@ -79,29 +76,17 @@ impl OpenFile {
 
     /// What its locks are on: the node, or a place that stands for its pipe or stream.
     pub(super) fn lock_place(&self) -> Loc {
-        let place = |kind, number| Loc {
-            mount: MountId(u32::MAX - kind),
-            node: NodeId(u64::from(number)),
-        };
+        let place = |kind, number| Loc { mount: MountId(u32::MAX - kind), node: NodeId(u64::from(number)) };
         match self.object {
             Object::File(loc) | Object::Dir(loc) | Object::Device(_, loc) => loc,
             Object::Pipe(pipe, fifo) => fifo.unwrap_or(place(0, pipe.raw())),
-            Object::Stream { input, output } => {
-                place(1, input.or(output).map_or(0, |stream| stream.raw()))
-            }
+            Object::Stream { input, output } => place(1, input.or(output).map_or(0, |stream| stream.raw())),
         }
     }
 
     #[cfg(test)]
     pub(super) fn test_key() -> Key<OpenFile> {
-        super::slab::Slab::default().insert(OpenFile::new(
-            Object::Stream {
-                input: None,
-                output: None,
-            },
-            false,
-            false,
-        ))
+        super::slab::Slab::default().insert(OpenFile::new(Object::Stream { input: None, output: None }, false, false))
     }
 }
 
@@ -190,11 +175,7 @@ impl Kernel {
         };
         let fds = std::mem::take(&mut process.fds);
         let opening = process.opening.take();
-        for file in fds
-            .iter()
-            .map(|(_, d)| d.file)
-            .chain(opening.map(|o| o.file))
-        {
+        for file in fds.iter().map(|(_, d)| d.file).chain(opening.map(|o| o.file)) {
             self.release(file);
         }
     }

@@ -43,25 +43,11 @@ impl FileLock {
 
 impl Kernel {
     /// `flock`; with `nonblock`, `Again` instead of waiting. As on Linux, a lock that is held is given up before another kind is waited for.
-    pub fn poll_flock(
-        &mut self,
-        pid: Pid,
-        fd: Fd,
-        op: FlockOp,
-        nonblock: bool,
-        waker: &Waker,
-    ) -> Poll<Sys<()>> {
+    pub fn poll_flock(&mut self, pid: Pid, fd: Fd, op: FlockOp, nonblock: bool, waker: &Waker) -> Poll<Sys<()>> {
         settle(self.try_flock(pid, fd, op, nonblock, waker))
     }
 
-    fn try_flock(
-        &mut self,
-        pid: Pid,
-        fd: Fd,
-        op: FlockOp,
-        nonblock: bool,
-        waker: &Waker,
-    ) -> Sys<Poll<()>> {
+    fn try_flock(&mut self, pid: Pid, fd: Fd, op: FlockOp, nonblock: bool, waker: &Waker) -> Sys<Poll<()>> {
         let process = self.procs.get(pid)?;
         let key = process.fds.get(fd)?.file;
         let file = &mut self.files[key];
@@ -100,9 +86,7 @@ impl Kernel {
     }
 
     fn forget_lock(&mut self, loc: Loc) {
-        let unused = |lock: &FileLock| {
-            lock.shared.is_empty() && lock.exclusive.is_none() && lock.waiting.is_empty()
-        };
+        let unused = |lock: &FileLock| lock.shared.is_empty() && lock.exclusive.is_none() && lock.waiting.is_empty();
         if self.locks.get(&loc).is_some_and(unused) {
             self.locks.remove(&loc);
         }

@@ -118,9 +118,7 @@ pub struct Kernel {
 
 impl std::fmt::Debug for Kernel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Kernel")
-            .field("processes", &self.procs.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Kernel").field("processes", &self.procs.len()).finish_non_exhaustive()
     }
 }
 

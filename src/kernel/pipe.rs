@@ -90,27 +90,18 @@ impl Pipe {
     /// How many of `len` bytes a write can take now; `None`: it has to wait.
     pub(super) fn room_for(&self, len: usize) -> Option<usize> {
         let free = self.free();
-        if free == 0 || (len <= ATOMIC && free < len) {
-            None
-        } else {
-            Some(free.min(len))
-        }
+        if free == 0 || (len <= ATOMIC && free < len) { None } else { Some(free.min(len)) }
     }
 
     /// The memory it needs to take `more` bytes.
     pub(super) fn allocation_for(&self, more: usize) -> usize {
         let need = self.bytes.len() + more;
-        if need <= self.allocated() {
-            self.allocated()
-        } else {
-            need.next_power_of_two().max(ALLOCATION_MIN)
-        }
+        if need <= self.allocated() { self.allocated() } else { need.next_power_of_two().max(ALLOCATION_MIN) }
     }
 
     /// Gets that memory.
     pub(super) fn allocate(&mut self, bytes: usize) {
-        self.bytes
-            .reserve_exact(bytes.saturating_sub(self.bytes.len()));
+        self.bytes.reserve_exact(bytes.saturating_sub(self.bytes.len()));
     }
 
     /// Takes bytes for which there is room.

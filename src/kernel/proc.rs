@@ -12,9 +12,7 @@ use super::process::{Pid, Process, Processes};
 use super::slab::Slab;
 use super::stream::Stream;
 use crate::base::{Errno, Sys};
-use crate::vfs::{
-    Attr, Cred, DirEntry, FileSystem, Kind, Loc, MountId, NewNode, NodeId, SetAttr, StatFs,
-};
+use crate::vfs::{Attr, Cred, DirEntry, FileSystem, Kind, Loc, MountId, NewNode, NodeId, SetAttr, StatFs};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a node of `/proc` is. The number is the lowest byte of its id.
@@ -142,14 +140,8 @@ impl Node {
     }
 
     pub(super) fn from_id(id: NodeId) -> Sys<Node> {
-        let what = ALL
-            .get(((id.0 & 0xff) as usize).wrapping_sub(1))
-            .ok_or(Errno::NoEnt)?;
-        Ok(Node {
-            what: *what,
-            pid: Pid((id.0 >> 32) as i32),
-            fd: (id.0 >> 8 & 0xff_ffff) as Fd,
-        })
+        let what = ALL.get(((id.0 & 0xff) as usize).wrapping_sub(1)).ok_or(Errno::NoEnt)?;
+        Ok(Node { what: *what, pid: Pid((id.0 >> 32) as i32), fd: (id.0 >> 8 & 0xff_ffff) as Fd })
     }
 
     /// The fixed entries, if it is a directory.
@@ -177,12 +169,9 @@ impl Node {
         match self.what {
             What::FdDir => (Kind::Dir, 0o500),
             _ if self.entries().is_some() => (Kind::Dir, 0o555),
-            What::SelfLink
-            | What::Mounts
-            | What::Cwd
-            | What::Exe
-            | What::RootLink
-            | What::FdLink => (Kind::Symlink, 0o777),
+            What::SelfLink | What::Mounts | What::Cwd | What::Exe | What::RootLink | What::FdLink => {
+                (Kind::Symlink, 0o777)
+            }
             What::Environ => (Kind::File, 0o400),
             _ => (Kind::File, 0o444),
         }
@@ -201,12 +190,7 @@ pub(super) struct Lent {
 impl Lent {
     /// The object of a descriptor.
     fn object(&self, pid: Pid, fd: Fd) -> Sys<Object> {
-        let file = self
-            .procs
-            .get(pid)
-            .and_then(|process| process.fds.get(fd))
-            .map_err(|_| Errno::NoEnt)?
-            .file;
+        let file = self.procs.get(pid).and_then(|process| process.fds.get(fd)).map_err(|_| Errno::NoEnt)?.file;
         Ok(self.files[file].object)
     }
 
@@ -235,10 +219,7 @@ impl Lent {
                 Object::File(loc) | Object::Dir(loc) | Object::Device(_, loc) => loc,
                 Object::Pipe(..) | Object::Stream { .. } => {
                     let what = What::FdObject;
-                    Loc {
-                        mount,
-                        node: Node { what, ..node }.id(),
-                    }
+                    Loc { mount, node: Node { what, ..node }.id() }
                 }
             },
         })
@@ -320,20 +301,11 @@ impl ProcFs {
     }
 
     fn lookup_number(&self, dir: Node, name: &[u8]) -> Sys<Node> {
-        let digits = !name.is_empty()
-            && name.iter().all(u8::is_ascii_digit)
-            && (name[0] != b'0' || name.len() == 1);
-        let number = std::str::from_utf8(name)
-            .ok()
-            .filter(|_| digits)
-            .and_then(|text| text.parse::<i32>().ok());
+        let digits = !name.is_empty() && name.iter().all(u8::is_ascii_digit) && (name[0] != b'0' || name.len() == 1);
+        let number = std::str::from_utf8(name).ok().filter(|_| digits).and_then(|text| text.parse::<i32>().ok());
         match (dir.what, number) {
             (What::Root, Some(number)) => Ok(Node::of(What::Process, Pid(number))),
-            (What::FdDir, Some(fd)) if fd <= 0xff_ffff => Ok(Node {
-                what: What::FdLink,
-                pid: dir.pid,
-                fd,
-            }),
+            (What::FdDir, Some(fd)) if fd <= 0xff_ffff => Ok(Node { what: What::FdLink, pid: dir.pid, fd }),
             _ => Err(Errno::NoEnt),
         }
     }
@@ -346,11 +318,7 @@ impl FileSystem for ProcFs {
 
     fn lookup(&mut self, dir: NodeId, name: &[u8]) -> Sys<(NodeId, Attr)> {
         let dir = Node::from_id(dir)?;
-        let fixed = dir
-            .entries()
-            .ok_or(Errno::NotDir)?
-            .iter()
-            .find(|(entry, _)| *entry == name);
+        let fixed = dir.entries().ok_or(Errno::NotDir)?.iter().find(|(entry, _)| *entry == name);
         let node = match fixed {
             Some((_, what)) => Node::of(*what, dir.pid),
             None => self.lookup_number(dir, name)?,
@@ -380,10 +348,7 @@ impl FileSystem for ProcFs {
         let node = Node::from_id(node).ok()?;
         let mut shared = lock(&self.shared);
         let mount = shared.mount?;
-        if !matches!(
-            node.what,
-            What::Cwd | What::Exe | What::RootLink | What::FdLink
-        ) {
+        if !matches!(node.what, What::Cwd | What::Exe | What::RootLink | What::FdLink) {
             return None;
         }
         let target = shared.lent().ok()?.target(node, mount)?;
@@ -402,21 +367,13 @@ impl FileSystem for ProcFs {
             Pid(0) => Ok(proc_text::of_system(node.what, lent)),
             pid => Ok(proc_text::of_process(node.what, lent.process(pid)?, lent)),
         })?;
-        let rest = usize::try_from(offset)
-            .ok()
-            .and_then(|at| text.get(at..))
-            .unwrap_or_default();
+        let rest = usize::try_from(offset).ok().and_then(|at| text.get(at..)).unwrap_or_default();
         let count = rest.len().min(into.len());
         into[..count].copy_from_slice(&rest[..count]);
         Ok(count)
     }
 
-    fn read_dir(
-        &mut self,
-        dir: NodeId,
-        cookie: u64,
-        sink: &mut dyn FnMut(DirEntry) -> bool,
-    ) -> Sys<()> {
+    fn read_dir(&mut self, dir: NodeId, cookie: u64, sink: &mut dyn FnMut(DirEntry) -> bool) -> Sys<()> {
         /// Cookies of numbered entries start here.
         const NUMBERED: u64 = 1 << 32;
         let dir = Node::from_id(dir)?;
@@ -437,25 +394,10 @@ impl FileSystem for ProcFs {
                 }
             }
             let numbers: Vec<(i32, Node)> = match dir.what {
-                What::Root => lent
-                    .procs
-                    .iter()
-                    .map(|p| (p.pid.0, Node::of(What::Process, p.pid)))
-                    .collect(),
+                What::Root => lent.procs.iter().map(|p| (p.pid.0, Node::of(What::Process, p.pid))).collect(),
                 What::FdDir => {
                     let fds = &lent.process(dir.pid)?.fds;
-                    fds.iter()
-                        .map(|(fd, _)| {
-                            (
-                                fd,
-                                Node {
-                                    what: What::FdLink,
-                                    pid: dir.pid,
-                                    fd,
-                                },
-                            )
-                        })
-                        .collect()
+                    fds.iter().map(|(fd, _)| (fd, Node { what: What::FdLink, pid: dir.pid, fd })).collect()
                 }
                 _ => Vec::new(),
             };
@@ -478,10 +420,7 @@ impl FileSystem for ProcFs {
         if node.what == What::Process {
             return Ok(node.pid.0.to_string().into());
         }
-        let entry = node
-            .parent()
-            .entries()
-            .and_then(|all| all.iter().find(|(_, what)| *what == node.what));
+        let entry = node.parent().entries().and_then(|all| all.iter().find(|(_, what)| *what == node.what));
         entry.map(|(name, _)| name.to_vec()).ok_or(Errno::NoEnt)
     }
 
@@ -507,15 +446,7 @@ impl FileSystem for ProcFs {
     }
 
     fn statfs(&mut self) -> StatFs {
-        StatFs {
-            block_size: 4096,
-            blocks: 0,
-            free: 0,
-            files: 0,
-            files_free: 0,
-            name_max: 255,
-            fs_type: 0x9fa0,
-        }
+        StatFs { block_size: 4096, blocks: 0, free: 0, files: 0, files_free: 0, name_max: 255, fs_type: 0x9fa0 }
     }
 }
 
@@ -527,11 +458,7 @@ mod tests {
     fn node_numbers_go_both_ways() {
         for (number, what) in (1..).zip(ALL) {
             assert_eq!(what as u64, number);
-            let node = Node {
-                what,
-                pid: Pid(4_194_303),
-                fd: 1023,
-            };
+            let node = Node { what, pid: Pid(4_194_303), fd: 1023 };
             assert_eq!(Node::from_id(node.id()), Ok(node));
         }
         assert_eq!(Node::from_id(NodeId(0)), Err(Errno::NoEnt));

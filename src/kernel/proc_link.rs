@@ -21,9 +21,7 @@ pub(super) struct ProcLink {
 
 impl ProcLink {
     pub(super) fn file_system(&self) -> ProcFs {
-        ProcFs {
-            shared: Arc::clone(&self.shared),
-        }
+        ProcFs { shared: Arc::clone(&self.shared) }
     }
 
     pub(super) fn mounted(&mut self, mount: MountId) {
@@ -36,11 +34,7 @@ impl ProcLink {
     }
 
     fn node(&self, loc: Loc) -> Option<Node> {
-        if self.is_mounted_at(loc) {
-            Node::from_id(loc.node).ok()
-        } else {
-            None
-        }
+        if self.is_mounted_at(loc) { Node::from_id(loc.node).ok() } else { None }
     }
 
     /// The descriptor whose link has been followed since this was last asked.
@@ -50,9 +44,7 @@ impl ProcLink {
 
     /// The descriptor that a node stands for, where it is a pipe's or stream's.
     pub(super) fn as_fd(&self, loc: Loc) -> Option<(Pid, Fd)> {
-        self.node(loc)
-            .filter(|node| node.what == What::FdObject)
-            .map(|node| (node.pid, node.fd))
+        self.node(loc).filter(|node| node.what == What::FdObject).map(|node| (node.pid, node.fd))
     }
 }
 
@@ -120,31 +112,22 @@ impl Kernel {
         let file = &self.files[key];
         let opened_as = file.opened_as.clone();
         match file.object {
-            Object::Dir(loc) => self
-                .tree(pid, |vfs| vfs.path_of(loc))
-                .unwrap_or_else(|_| b"/ (deleted)".to_vec()),
+            Object::Dir(loc) => self.tree(pid, |vfs| vfs.path_of(loc)).unwrap_or_else(|_| b"/ (deleted)".to_vec()),
             Object::Pipe(pipe, None) => format!("pipe:[{}]", pipe.raw()).into(),
             Object::Stream { input, output } => match input.or(output) {
-                Some(key) if !self.streams[key].is_terminal() => {
-                    format!("socket:[{}]", key.raw()).into()
-                }
+                Some(key) if !self.streams[key].is_terminal() => format!("socket:[{}]", key.raw()).into(),
                 _ => b"/dev/tty".to_vec(),
             },
-            Object::File(loc) | Object::Device(_, loc) | Object::Pipe(_, Some(loc)) => {
-                match opened_as {
-                    Some((base, path)) => self.path_as_opened(pid, loc, base, &path),
-                    None => b"/ (deleted)".to_vec(),
-                }
-            }
+            Object::File(loc) | Object::Device(_, loc) | Object::Pipe(_, Some(loc)) => match opened_as {
+                Some((base, path)) => self.path_as_opened(pid, loc, base, &path),
+                None => b"/ (deleted)".to_vec(),
+            },
         }
     }
 
     /// The absolute path of a file that was opened by `path` from `base`; marked if it is no longer there.
     fn path_as_opened(&mut self, pid: Pid, loc: Loc, base: Loc, path: &[u8]) -> Vec<u8> {
-        let at = path
-            .iter()
-            .rposition(|&b| b == b'/')
-            .map_or(0, |slash| slash + 1);
+        let at = path.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1);
         let (dir, name) = path.split_at(at);
         let dir = if dir.is_empty() { b"." } else { dir };
         let found = self.tree(pid, |vfs| {
@@ -157,9 +140,7 @@ impl Kernel {
             Ok(text)
         });
         let mut text = found.unwrap_or_else(|_| path.to_vec());
-        let there = self.tree(pid, |vfs| {
-            vfs.resolve(&Cred::ROOT, base, path, Follow::Last)
-        });
+        let there = self.tree(pid, |vfs| vfs.resolve(&Cred::ROOT, base, path, Follow::Last));
         if there != Ok(loc) {
             text.extend_from_slice(b" (deleted)");
         }

@@ -27,11 +27,7 @@ const NS: u64 = 1_000_000_000;
 /// A file that is the system's.
 pub(super) fn of_system(what: What, lent: &Lent) -> Vec<u8> {
     let facts = &lent.facts;
-    let running = lent
-        .procs
-        .iter()
-        .filter(|process| !process.is_dying())
-        .count();
+    let running = lent.procs.iter().filter(|process| !process.is_dying()).count();
     match what {
         What::CpuInfo => "processor\t: 0\nvendor_id\t: coquina\nmodel name\t: WebAssembly\ncpu MHz\t\t: 1000.000\n\
                           cpu cores\t: 1\nbogomips\t: 2000.00\n\n"

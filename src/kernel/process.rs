@@ -217,11 +217,7 @@ impl Process {
 
     /// The last part of its program's path, at most 15 bytes, as Linux does.
     pub(super) fn comm(&self) -> &[u8] {
-        let name = self
-            .program_path
-            .rsplit(|&b| b == b'/')
-            .next()
-            .unwrap_or_default();
+        let name = self.program_path.rsplit(|&b| b == b'/').next().unwrap_or_default();
         &name[..name.len().min(15)]
     }
 }
@@ -255,17 +251,9 @@ impl Processes {
     fn free_pid(&mut self) -> Pid {
         loop {
             self.again |= self.last >= PID_MAX;
-            self.last = if self.last >= PID_MAX {
-                2
-            } else {
-                self.last.max(1) + 1
-            };
+            self.last = if self.last >= PID_MAX { 2 } else { self.last.max(1) + 1 };
             let pid = Pid(self.last);
-            if !self.again
-                || !self
-                    .iter()
-                    .any(|p| p.pid == pid || p.group == pid || p.session == pid)
-            {
+            if !self.again || !self.iter().any(|p| p.pid == pid || p.group == pid || p.session == pid) {
                 return pid;
             }
         }
@@ -277,18 +265,12 @@ impl Processes {
 
     /// A process; `Srch` if there is none.
     pub(super) fn get(&self, pid: Pid) -> Sys<&Process> {
-        self.table
-            .get(&pid)
-            .map(|process| &**process)
-            .ok_or(Errno::Srch)
+        self.table.get(&pid).map(|process| &**process).ok_or(Errno::Srch)
     }
 
     /// A process; `Srch` if there is none.
     pub(super) fn get_mut(&mut self, pid: Pid) -> Sys<&mut Process> {
-        self.table
-            .get_mut(&pid)
-            .map(|process| &mut **process)
-            .ok_or(Errno::Srch)
+        self.table.get_mut(&pid).map(|process| &mut **process).ok_or(Errno::Srch)
     }
 
     /// In the order of their ids.
@@ -298,10 +280,7 @@ impl Processes {
 
     /// Those that `which` answers true for.
     pub(super) fn pids(&self, which: impl Fn(&Process) -> bool) -> Vec<Pid> {
-        self.iter()
-            .filter(|process| which(process))
-            .map(|process| process.pid)
-            .collect()
+        self.iter().filter(|process| which(process)).map(|process| process.pid).collect()
     }
 
     /// Wakes the blocked calls of processes, and forgets that they wait.

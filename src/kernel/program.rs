@@ -68,13 +68,9 @@ fn parse_shebang(head: &[u8; HEAD]) -> Option<Shebang<'_>> {
     let (interpreter, rest) = name.split_at(end);
     let argument = match rest.first() {
         None | Some(0) => None,
-        Some(_) => after_blanks(rest)
-            .map(|start| rest[start..].split(|&b| b == 0).next().unwrap_or_default()),
+        Some(_) => after_blanks(rest).map(|start| rest[start..].split(|&b| b == 0).next().unwrap_or_default()),
     };
-    Some(Shebang {
-        interpreter,
-        argument,
-    })
+    Some(Shebang { interpreter, argument })
 }
 
 impl Kernel {
@@ -84,9 +80,7 @@ impl Kernel {
         if !search.search_path || program.contains(&b'/') || program.is_empty() {
             return self.load(search, program);
         }
-        let path = strings(search.env)
-            .find_map(|entry| entry.strip_prefix(b"PATH="))
-            .unwrap_or(PATH_DEFAULT);
+        let path = strings(search.env).find_map(|entry| entry.strip_prefix(b"PATH=")).unwrap_or(PATH_DEFAULT);
         let mut refused = Errno::NoEnt;
         for dir in path.split(|&b| b == b':') {
             let mut candidate = dir.to_vec();
@@ -123,11 +117,7 @@ impl Kernel {
                         })
                     } else {
                         let shebang = parse_shebang(&head).ok_or(Errno::NoExec)?;
-                        argv = Some(script_argv(
-                            &shebang,
-                            &path,
-                            argv.as_deref().unwrap_or(search.argv),
-                        ));
+                        argv = Some(script_argv(&shebang, &path, argv.as_deref().unwrap_or(search.argv)));
                         path = shebang.interpreter.to_vec();
                         if path.is_empty() {
                             // As on Linux, where no name is the working directory here.
@@ -139,12 +129,7 @@ impl Kernel {
             };
             if let Some(program) = program {
                 let argv = argv.map_or_else(|| Arc::from(search.argv), Arc::from);
-                return Ok(Found {
-                    program,
-                    loc,
-                    path: path.into(),
-                    argv,
-                });
+                return Ok(Found { program, loc, path: path.into(), argv });
             }
         }
         Err(Errno::Loop)
@@ -166,17 +151,11 @@ impl Kernel {
 /// The arguments of an interpreter: its name, its argument, the script, the script's arguments.
 fn script_argv(shebang: &Shebang<'_>, script: &[u8], argv: &[u8]) -> Vec<u8> {
     let mut all = Vec::with_capacity(HEAD + script.len() + argv.len());
-    for string in [Some(shebang.interpreter), shebang.argument, Some(script)]
-        .into_iter()
-        .flatten()
-    {
+    for string in [Some(shebang.interpreter), shebang.argument, Some(script)].into_iter().flatten() {
         all.extend_from_slice(string);
         all.push(0);
     }
-    let first = argv
-        .iter()
-        .position(|&b| b == 0)
-        .map_or(argv.len(), |end| end + 1);
+    let first = argv.iter().position(|&b| b == 0).map_or(argv.len(), |end| end + 1);
     all.extend_from_slice(&argv[first..]);
     all
 }
@@ -190,10 +169,7 @@ mod tests {
         let mut head = [0; HEAD];
         head[..start.len()].copy_from_slice(start);
         let got = parse_shebang(&head);
-        let expect = expect.map(|(i, a)| Shebang {
-            interpreter: i.as_bytes(),
-            argument: a.map(str::as_bytes),
-        });
+        let expect = expect.map(|(i, a)| Shebang { interpreter: i.as_bytes(), argument: a.map(str::as_bytes) });
         assert_eq!(got, expect, "{}", String::from_utf8_lossy(start));
     }
 
@@ -201,10 +177,7 @@ mod tests {
     fn shebang_lines() {
         check(b"#!/bin/sh\n", Some(("/bin/sh", None)));
         check(b"#! \t/bin/sh \t\nrest", Some(("/bin/sh", None)));
-        check(
-            b"#!/usr/bin/env  -S a b \nrest",
-            Some(("/usr/bin/env", Some("-S a b"))),
-        );
+        check(b"#!/usr/bin/env  -S a b \nrest", Some(("/usr/bin/env", Some("-S a b"))));
         check(b"#!/bin/sh", Some(("/bin/sh", None)));
         check(b"#!/bin/sh -e", Some(("/bin/sh", Some("-e"))));
         check(b"#!/bin/sh -e ", Some(("/bin/sh", Some("-e "))));

@@ -23,14 +23,7 @@ pub enum Execed {
 
 impl Kernel {
     /// Replaces the caller's program; inside `vfork`, starts the child.
-    pub fn exec(
-        &mut self,
-        pid: Pid,
-        program: &[u8],
-        search_path: bool,
-        argv: &[u8],
-        env: &[u8],
-    ) -> Sys<Execed> {
+    pub fn exec(&mut self, pid: Pid, program: &[u8], search_path: bool, argv: &[u8], env: &[u8]) -> Sys<Execed> {
         let process = self.procs.get(pid)?;
         let lender = match process.state {
             State::Borrowing(lender) => Some(lender),
@@ -44,15 +37,7 @@ impl Kernel {
         }
         let (cred, cwd) = (process.cred, process.cwd);
         check_arguments(self.argument_limit(process.exec), argv, env)?;
-        let found = self.find_program(Search {
-            pid,
-            cred,
-            cwd,
-            program,
-            search_path,
-            argv,
-            env,
-        })?;
+        let found = self.find_program(Search { pid, cred, cwd, program, search_path, argv, env })?;
         self.relaunch(pid, found, Arc::from(env))?;
         match lender {
             None => Ok(Execed::Replaced),

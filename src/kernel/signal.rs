@@ -26,9 +26,9 @@ impl Signal {
 }
 
 const NAMES: [&str; 31] = [
-    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
-    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
-    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
+    "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
+    "PWR", "SYS",
 ];
 
 /// Ignored by default. The stopping signals are among them: nothing is ever stopped here.
@@ -47,10 +47,7 @@ const FORCED: u64 = Signal::KILL.bit() | Signal::STOP.bit();
 impl Signal {
     /// The signal with this number, if there is one.
     pub fn from_raw(raw: i32) -> Option<Signal> {
-        u8::try_from(raw)
-            .ok()
-            .filter(|n| (1..=64).contains(n))
-            .map(Signal)
+        u8::try_from(raw).ok().filter(|n| (1..=64).contains(n)).map(Signal)
     }
 
     /// Its number.
@@ -123,28 +120,18 @@ pub(super) struct Signals {
 impl Signals {
     /// What a vfork child starts with.
     pub(super) fn for_child(self) -> Signals {
-        Signals {
-            pending: 0,
-            ready: 0,
-            ..self
-        }
+        Signals { pending: 0, ready: 0, ..self }
     }
 
     /// What a new program starts with.
     pub(super) fn for_program(self) -> Signals {
-        Signals {
-            caught: 0,
-            restart: 0,
-            ..self
-        }
+        Signals { caught: 0, restart: 0, ..self }
     }
 
     pub(super) fn disposition(&self, signal: Signal) -> Disposition {
         let bit = signal.bit();
         if self.caught & bit != 0 {
-            Disposition::Catch {
-                restart: self.restart & bit != 0,
-            }
+            Disposition::Catch { restart: self.restart & bit != 0 }
         } else if self.ignored & bit != 0 {
             Disposition::Ignore
         } else {
@@ -253,12 +240,7 @@ impl Signals {
 
     /// Pending, blocked, ignored and caught, for `/proc/<pid>/status`.
     pub(super) fn sets(&self) -> [u64; 4] {
-        [
-            self.pending | self.ready,
-            self.mask,
-            self.ignored,
-            self.caught,
-        ]
+        [self.pending | self.ready, self.mask, self.ignored, self.caught]
     }
 }
 
@@ -272,14 +254,7 @@ mod tests {
     fn default_actions() {
         let mut s = Signals::default();
         assert_eq!(s.post(Signal::TERM), Posted::Kills);
-        for quiet in [
-            Signal::CHLD,
-            Signal::CONT,
-            Signal::URG,
-            Signal::WINCH,
-            Signal::STOP,
-            Signal::TSTP,
-        ] {
+        for quiet in [Signal::CHLD, Signal::CONT, Signal::URG, Signal::WINCH, Signal::STOP, Signal::TSTP] {
             assert_eq!(s.post(quiet), Posted::Quiet);
         }
         s.set_disposition(Signal::TERM, Disposition::Ignore);

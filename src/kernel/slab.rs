@@ -53,10 +53,7 @@ pub(super) struct Slab<T> {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Slab {
-            values: Vec::new(),
-            free: Vec::new(),
-        }
+        Slab { values: Vec::new(), free: Vec::new() }
     }
 }
 
@@ -64,22 +61,16 @@ impl<T> Slab<T> {
     pub(super) fn insert(&mut self, value: T) -> Key<T> {
         let number = self.free.pop().unwrap_or_else(|| {
             self.values.push(None);
-            let count = u32::try_from(self.values.len())
-                .expect("the limits keep tables below 2^32 entries");
+            let count = u32::try_from(self.values.len()).expect("the limits keep tables below 2^32 entries");
             NonZeroU32::new(count).expect("one was just added")
         });
         self.values[number.get() as usize - 1] = Some(value);
-        Key {
-            number,
-            of: PhantomData,
-        }
+        Key { number, of: PhantomData }
     }
 
     /// Removes a value. The last one gone, the table's memory is given back.
     pub(super) fn remove(&mut self, key: Key<T>) -> T {
-        let value = self.values[key.raw() as usize - 1]
-            .take()
-            .expect("a key is held until its value is removed");
+        let value = self.values[key.raw() as usize - 1].take().expect("a key is held until its value is removed");
         self.free.push(key.number);
         if self.free.len() == self.values.len() && self.values.len() > KEPT {
             *self = Slab::default();
@@ -97,16 +88,12 @@ impl<T> std::ops::Index<Key<T>> for Slab<T> {
     type Output = T;
 
     fn index(&self, key: Key<T>) -> &T {
-        self.values[key.raw() as usize - 1]
-            .as_ref()
-            .expect("a key is held until its value is removed")
+        self.values[key.raw() as usize - 1].as_ref().expect("a key is held until its value is removed")
     }
 }
 
 impl<T> std::ops::IndexMut<Key<T>> for Slab<T> {
     fn index_mut(&mut self, key: Key<T>) -> &mut T {
-        self.values[key.raw() as usize - 1]
-            .as_mut()
-            .expect("a key is held until its value is removed")
+        self.values[key.raw() as usize - 1].as_mut().expect("a key is held until its value is removed")
     }
 }

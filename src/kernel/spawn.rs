@@ -52,8 +52,7 @@ pub struct SpawnRequest<'a> {
 
 /// The strings of a list, each followed by a NUL byte.
 pub(super) fn strings(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    list.split_inclusive(|&b| b == 0)
-        .map(|string| string.strip_suffix(b"\0").unwrap_or(string))
+    list.split_inclusive(|&b| b == 0).map(|string| string.strip_suffix(b"\0").unwrap_or(string))
 }
 
 /// Checks that string lists are well formed and not too long.
@@ -62,11 +61,7 @@ pub(super) fn check_arguments(limit: u32, argv: &[u8], env: &[u8]) -> Sys<()> {
         return Err(Errno::TooBig);
     }
     let terminated = |list: &[u8]| matches!(list.last(), None | Some(0));
-    if terminated(argv) && terminated(env) {
-        Ok(())
-    } else {
-        Err(Errno::Inval)
-    }
+    if terminated(argv) && terminated(env) { Ok(()) } else { Err(Errno::Inval) }
 }
 
 /// A copy of a descriptor table; what its open files are held by counts.
@@ -88,31 +83,16 @@ impl Kernel {
         }
         let (own, limit) = (exec.processes, exec.limits.processes);
         let (all, limit_of_all) = (self.procs.len() as u64, u64::from(self.limits.processes));
-        let (used, value) = if own >= limit {
-            (u64::from(own), u64::from(limit))
-        } else {
-            (all, limit_of_all)
-        };
+        let (used, value) = if own >= limit { (u64::from(own), u64::from(limit)) } else { (all, limit_of_all) };
         if used >= value {
-            self.trip(
-                id,
-                Exceeded {
-                    limit: Limit::Processes,
-                    value,
-                    used: used + 1,
-                },
-            );
+            self.trip(id, Exceeded { limit: Limit::Processes, value, used: used + 1 });
             return Err(Errno::Again);
         }
         Ok(id)
     }
 
     pub(super) fn argument_limit(&self, exec: ExecId) -> u32 {
-        self.execs
-            .get(&exec)
-            .map_or(self.limits.argument_bytes, |exec| {
-                exec.limits.argument_bytes
-            })
+        self.execs.get(&exec).map_or(self.limits.argument_bytes, |exec| exec.limits.argument_bytes)
     }
 
     /// Starts a child. Over the limit of processes, trips it and answers `Again`.
@@ -121,19 +101,10 @@ impl Kernel {
         check_arguments(self.argument_limit(exec), request.argv, request.env)?;
         let parent = self.procs.get(pid)?;
         let (cred, parent_cwd) = (parent.cred, parent.cwd);
-        let (group, session, umask, open_files) = (
-            parent.group,
-            parent.session,
-            parent.umask,
-            parent.open_files,
-        );
+        let (group, session, umask, open_files) = (parent.group, parent.session, parent.umask, parent.open_files);
         let mut signals = parent.signals.for_child().for_program();
         signals.set_all(request.sigdefault, request.sigignore);
-        let env = if *parent.env == *request.env {
-            Arc::clone(&parent.env)
-        } else {
-            Arc::from(request.env)
-        };
+        let env = if *parent.env == *request.env { Arc::clone(&parent.env) } else { Arc::from(request.env) };
         let group = match request.pgroup {
             None => Some(group),
             Some(0) => None,
@@ -179,10 +150,7 @@ impl Kernel {
 
     fn joinable_group(&self, group: i32, session: Pid) -> Sys<Pid> {
         let group = Pid(group);
-        let there = self
-            .procs
-            .iter()
-            .any(|other| other.group == group && other.session == session);
+        let there = self.procs.iter().any(|other| other.group == group && other.session == session);
         if there { Ok(group) } else { Err(Errno::Perm) }
     }
 
@@ -191,13 +159,7 @@ impl Kernel {
         let (argv, env) = (Arc::clone(&new.argv), Arc::clone(&new.env));
         let (exec, program) = (new.exec, found.program);
         let pid = self.add_process(new)?;
-        let launched = self.launcher.launch(LaunchRequest {
-            pid,
-            exec,
-            program,
-            argv,
-            env,
-        });
+        let launched = self.launcher.launch(LaunchRequest { pid, exec, program, argv, env });
         if let Err(errno) = launched {
             self.discard(pid);
             return Err(errno);
@@ -209,10 +171,7 @@ impl Kernel {
     pub(super) fn add_process(&mut self, new: NewProcess) -> Sys<Pid> {
         let (cwd, program, parent, exec) = (new.cwd, new.program, new.parent, new.exec);
         let bytes = new.argv.len() + new.env.len() + new.blob.as_ref().map_or(0, |blob| blob.len());
-        let pinned = self
-            .vfs
-            .pin(cwd)
-            .and_then(|()| self.vfs.pin(program).inspect_err(|_| self.vfs.unpin(cwd)));
+        let pinned = self.vfs.pin(cwd).and_then(|()| self.vfs.pin(program).inspect_err(|_| self.vfs.unpin(cwd)));
         let charged = pinned.is_ok() && self.charge(0, bytes);
         let pid = self.procs.insert(new);
         if let Err(errno) = pinned {
@@ -270,13 +229,7 @@ impl Kernel {
                     return Err(Errno::BadF);
                 }
                 self.files[file].holders += 1;
-                fds.set(
-                    fd,
-                    Descriptor {
-                        file,
-                        cloexec: false,
-                    },
-                )
+                fds.set(fd, Descriptor { file, cloexec: false })
             }
         };
         if let Some(closed) = closed {

@@ -83,10 +83,7 @@ impl Wake for Waiters {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let mut inner = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut inner = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         inner.missed = inner.wakers.is_empty();
         let wakers = std::mem::take(&mut inner.wakers);
         drop(inner);
@@ -99,10 +96,7 @@ impl Wake for Waiters {
 impl Waiters {
     /// Adds a waiter, after the stream has said `Pending`. A wake-up in between counts for it.
     fn add(&self, waker: &Waker) {
-        let mut inner = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut inner = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if std::mem::take(&mut inner.missed) {
             waker.wake_by_ref();
         } else if !inner.wakers.iter().any(|other| other.will_wake(waker)) {
@@ -116,20 +110,11 @@ impl Stream {
     pub(super) fn new(end: End) -> Stream {
         let waiters = Arc::new(Waiters::default());
         let waker = Waker::from(Arc::clone(&waiters));
-        Stream {
-            end,
-            holders: 0,
-            waiters,
-            waker,
-        }
+        Stream { end, holders: 0, waiters, waker }
     }
 
     /// Calls the host's side. On `Pending`, `waker` will be woken.
-    fn call<T>(
-        &mut self,
-        waker: &Waker,
-        call: impl FnOnce(&mut End, &Waker) -> Poll<T>,
-    ) -> Poll<T> {
+    fn call<T>(&mut self, waker: &Waker, call: impl FnOnce(&mut End, &Waker) -> Poll<T>) -> Poll<T> {
         let result = call(&mut self.end, &self.waker);
         if result.is_pending() {
             self.waiters.add(waker);

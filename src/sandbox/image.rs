@@ -109,13 +109,19 @@ pub(super) struct Entry {
 pub(super) enum EntryKind {
     Dir,
     /// A range of `files.bin`.
-    File { start: usize, len: usize },
+    File {
+        start: usize,
+        len: usize,
+    },
     /// A program's wasm, by index.
     Program(u32),
     /// A further name of an earlier entry.
     Link(String),
     Symlink(String),
-    Device { major: u32, minor: u32 },
+    Device {
+        major: u32,
+        minor: u32,
+    },
 }
 
 impl Manifest {

@@ -192,12 +192,11 @@ impl Builder<'_> {
         progress(&format!("compiling {name} ({} KiB)", wasm.len() / 1024));
         let of = |source| BuildError::Program { name: name.into(), source };
         let wasm_engine = &self.engine.0.wasm;
-        let module = wasmtime::Module::from_binary(wasm_engine, wasm)
-            .map_err(|e| of(ModuleError::Invalid(format!("{e:#}"))))?;
+        let module =
+            wasmtime::Module::from_binary(wasm_engine, wasm).map_err(|e| of(ModuleError::Invalid(format!("{e:#}"))))?;
         Program::new(&self.engine.0, &module).map_err(of)?;
-        let bytes = module
-            .serialize()
-            .map_err(|e| BuildError::Serialise { name: name.into(), what: format!("{e:#}") })?;
+        let bytes =
+            module.serialize().map_err(|e| BuildError::Serialise { name: name.into(), what: format!("{e:#}") })?;
         let checked = self.put(&file, &bytes)?;
         write_whole(&stamp_file, stamp.as_bytes()).map_err(|e| io(&stamp_file, e))?;
         Ok(checked)

@@ -13,8 +13,8 @@ use wasmtime::{Store, Trap};
 
 use super::engine::{EngineInner, FUEL_SLICE};
 use super::image::ImageInner;
-use super::worker::Worker;
 use super::modules::{ModuleError, Program, UPLOAD_BYTES_MAX};
+use super::worker::Worker;
 use crate::base::{Errno, Exceeded, Limit, Sys};
 use crate::kernel::{self, ExecId, ExitStatus, Kernel, LaunchRequest, Launcher, Pid, Signal, Usage};
 use crate::wasi::{self, ExecRequest, ExitRequest, Guest, MemoryBudget, MemoryLimiter, Pace, Preopen};
@@ -252,7 +252,11 @@ impl Shared {
 }
 
 /// Waits for what a process needs to start, but no longer than it lives: compiling can take minutes.
-async fn unless_killed<F: Future>(kernel: &Mutex<Kernel>, pid: Pid, mut future: Pin<&mut F>) -> Result<F::Output, Signal> {
+async fn unless_killed<F: Future>(
+    kernel: &Mutex<Kernel>,
+    pid: Pid,
+    mut future: Pin<&mut F>,
+) -> Result<F::Output, Signal> {
     poll_fn(|cx| {
         let killed = {
             let mut k = lock(kernel);
@@ -312,7 +316,9 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
             None => 0,
         };
         *this.counted += used;
-        if used > 0 && let Err(exceeded) = this.meter.charge(used) {
+        if used > 0
+            && let Err(exceeded) = this.meter.charge(used)
+        {
             lock(this.kernel).trip(this.exec, exceeded);
         }
         Poll::Pending

@@ -30,12 +30,7 @@ pub trait FileSystem: Send {
     fn read_at(&mut self, node: NodeId, offset: u64, into: &mut [u8]) -> Sys<usize>;
     /// Lists a directory: from its start with `cookie` 0, else after the entry whose `next` it was. Ends when `sink` answers `false` (that
     /// entry counts as not taken) or at the end. Entries made or removed meanwhile may or may not be seen; any other is seen exactly once.
-    fn read_dir(
-        &mut self,
-        dir: NodeId,
-        cookie: u64,
-        sink: &mut dyn FnMut(DirEntry) -> bool,
-    ) -> Sys<()>;
+    fn read_dir(&mut self, dir: NodeId, cookie: u64, sink: &mut dyn FnMut(DirEntry) -> bool) -> Sys<()>;
     /// The directory that `dir` is in; the root's is the root. `NoEnt` if it was removed.
     fn parent(&mut self, dir: NodeId) -> Sys<NodeId>;
     /// The name of directory `dir` in its parent.
@@ -99,13 +94,7 @@ pub trait FileSystem: Send {
         Err(Errno::RoFs)
     }
     /// Renames as rename(2), replacing what `to_name` names. Both names of one node: nothing happens.
-    fn rename(
-        &mut self,
-        _from: NodeId,
-        _from_name: &[u8],
-        _to: NodeId,
-        _to_name: &[u8],
-    ) -> Sys<()> {
+    fn rename(&mut self, _from: NodeId, _from_name: &[u8], _to: NodeId, _to_name: &[u8]) -> Sys<()> {
         Err(Errno::RoFs)
     }
     /// Makes content durable, where that means something.
@@ -115,20 +104,12 @@ pub trait FileSystem: Send {
     /// First offset >= `offset` with data; `NxIo` past the end.
     fn seek_data(&mut self, node: NodeId, offset: u64) -> Sys<u64> {
         let size = self.attr(node)?.size;
-        if offset < size {
-            Ok(offset)
-        } else {
-            Err(Errno::NxIo)
-        }
+        if offset < size { Ok(offset) } else { Err(Errno::NxIo) }
     }
     /// First offset >= `offset` in a hole; the end is one. `NxIo` past the end.
     fn seek_hole(&mut self, node: NodeId, offset: u64) -> Sys<u64> {
         let size = self.attr(node)?.size;
-        if offset < size {
-            Ok(size)
-        } else {
-            Err(Errno::NxIo)
-        }
+        if offset < size { Ok(size) } else { Err(Errno::NxIo) }
     }
     /// What the node is.
     fn kind(&mut self, node: NodeId) -> Sys<Kind> {

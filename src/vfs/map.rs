@@ -59,11 +59,7 @@ impl<V> Node<V> {
     fn position(&self, key: u64) -> Result<usize, usize> {
         let bit = 1u32 << (key >> self.shift & 31);
         let position = (self.bitmap & (bit - 1)).count_ones() as usize;
-        if self.bitmap & bit == 0 {
-            Err(position)
-        } else {
-            Ok(position)
-        }
+        if self.bitmap & bit == 0 { Err(position) } else { Ok(position) }
     }
 
     fn bit(&self, key: u64) -> u32 {
@@ -73,11 +69,7 @@ impl<V> Node<V> {
     /// The slot for the value `index` of the bits that this node decides.
     fn child(&self, index: u32) -> Option<&Slot<V>> {
         let at = (self.bitmap & ((1 << index) - 1)).count_ones() as usize;
-        if self.bitmap >> index & 1 == 1 {
-            self.slots.get(at)
-        } else {
-            None
-        }
+        if self.bitmap >> index & 1 == 1 { self.slots.get(at) } else { None }
     }
 }
 
@@ -136,11 +128,7 @@ fn seek<V>(slot: &Slot<V>, key: u64, up: bool) -> Option<(u64, &V)> {
     match slot {
         Slot::Leaf(k, value) => (if up { *k >= key } else { *k <= key }).then_some((*k, value)),
         Slot::Node(node) if !node.covers(key) => {
-            let beyond = if up {
-                node.prefix > key
-            } else {
-                node.prefix < key
-            };
+            let beyond = if up { node.prefix > key } else { node.prefix < key };
             if beyond { edge(slot, up) } else { None }
         }
         Slot::Node(node) => {
@@ -166,13 +154,7 @@ fn edge<V>(mut slot: &Slot<V>, up: bool) -> Option<(u64, &V)> {
     loop {
         match slot {
             Slot::Leaf(key, value) => return Some((*key, value)),
-            Slot::Node(node) => {
-                slot = if up {
-                    node.slots.first()?
-                } else {
-                    node.slots.last()?
-                }
-            }
+            Slot::Node(node) => slot = if up { node.slots.first()? } else { node.slots.last()? },
         }
     }
 }
@@ -243,20 +225,14 @@ impl<V: Clone> Map<V> {
 fn branch<V>(slot: &mut Slot<V>, other: Slot<V>) {
     let (a, b) = (slot.sample(), other.sample());
     let shift = (a ^ b).ilog2() / BITS * BITS;
-    let mut node = Node {
-        prefix: prefix_of(a, shift),
-        shift,
-        bitmap: 0,
-        slots: Vec::with_capacity(2),
-    };
+    let mut node = Node { prefix: prefix_of(a, shift), shift, bitmap: 0, slots: Vec::with_capacity(2) };
     node.bitmap = node.bit(a) | node.bit(b);
     let node_slot = Slot::Node(Arc::new(node));
     let old = std::mem::replace(slot, node_slot);
     if let Slot::Node(node) = slot
         && let Some(node) = Arc::get_mut(node)
     {
-        node.slots
-            .extend(if a < b { [old, other] } else { [other, old] });
+        node.slots.extend(if a < b { [old, other] } else { [other, old] });
     }
 }
 
@@ -308,9 +284,7 @@ fn diff_slots<'a, V>(
                 found((*key, Some(a), Some(b)));
             }
         }
-        (Some(Slot::Node(a)), Some(Slot::Node(b)))
-            if a.shift == b.shift && a.prefix == b.prefix =>
-        {
+        (Some(Slot::Node(a)), Some(Slot::Node(b))) if a.shift == b.shift && a.prefix == b.prefix => {
             for index in 0..32 {
                 diff_slots(a.child(index), b.child(index), same, found);
             }
@@ -365,12 +339,7 @@ mod tests {
 
     /// Keys as the tree has them: dense, sparse, and extreme.
     fn key() -> impl Strategy<Value = u64> {
-        prop_oneof![
-            0..100u64,
-            any::<u64>(),
-            (0..64u32).prop_map(|b| 1 << b),
-            (0..50u64).prop_map(|n| u64::MAX - n)
-        ]
+        prop_oneof![0..100u64, any::<u64>(), (0..64u32).prop_map(|b| 1 << b), (0..50u64).prop_map(|n| u64::MAX - n)]
     }
 
     fn contents(map: &Map<u32>) -> Vec<(u64, u32)> {

@@ -38,6 +38,6 @@ pub use mounts::Vfs;
 pub use overlay::Overlay;
 pub use tree::{Tree, TreeFs};
 pub use types::{
-    Attr, BlobId, Change, ChangeKind, Cred, DirEntry, Follow, Kind, Loc, MountId, NewNode, NodeId,
-    OpenFlags, Rights, SetAttr, SetTime, StatFs, Usage,
+    Attr, BlobId, Change, ChangeKind, Cred, DirEntry, Follow, Kind, Loc, MountId, NewNode, NodeId, OpenFlags, Rights,
+    SetAttr, SetTime, StatFs, Usage,
 };

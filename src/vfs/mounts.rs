@@ -1,10 +1,7 @@
 //! What one sandbox sees: the mounts, and the calls on nodes. The calls on paths are in `paths.rs`.
 
 use super::perm::{self, WRITE};
-use super::types::{
-    Attr, BlobId, Cred, DirEntry, Follow, Kind, Loc, MountId, NodeId, Rights, SetAttr, StatFs,
-    Usage,
-};
+use super::types::{Attr, BlobId, Cred, DirEntry, Follow, Kind, Loc, MountId, NodeId, Rights, SetAttr, StatFs, Usage};
 use super::{Clock, FileSystem, SystemClock, Tree, TreeFs};
 use crate::base::{Errno, Limits, Sys};
 use bytes::Bytes;
@@ -36,10 +33,7 @@ struct Mount {
 
 impl std::fmt::Debug for Vfs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Vfs")
-            .field("tree", &self.tree)
-            .field("mounts", &self.mounts.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Vfs").field("tree", &self.tree).field("mounts", &self.mounts.len()).finish_non_exhaustive()
     }
 }
 
@@ -85,13 +79,7 @@ impl Vfs {
     pub fn narrow(&mut self, mount: MountId, to: Rights) -> Sys<()> {
         let rights = match mount.0 {
             0 => &mut self.tree_rights,
-            n => {
-                &mut self
-                    .mounts
-                    .get_mut(n as usize - 1)
-                    .ok_or(Errno::Inval)?
-                    .rights
-            }
+            n => &mut self.mounts.get_mut(n as usize - 1).ok_or(Errno::Inval)?.rights,
         };
         *rights = rights.narrow(to);
         Ok(())
@@ -101,22 +89,13 @@ impl Vfs {
     pub fn rights(&self, mount: MountId) -> Rights {
         match mount.0 {
             0 => self.tree_rights,
-            n => self.mounts.get(n as usize - 1).map_or(
-                Rights {
-                    read: false,
-                    write: false,
-                },
-                |mount| mount.rights,
-            ),
+            n => self.mounts.get(n as usize - 1).map_or(Rights { read: false, write: false }, |mount| mount.rights),
         }
     }
 
     /// The root directory.
     pub fn root(&self) -> Loc {
-        self.covering(Loc {
-            mount: MountId(0),
-            node: self.tree.root(),
-        })
+        self.covering(Loc { mount: MountId(0), node: self.tree.root() })
     }
 
     /// The root tree as it now is, in constant time. Open files without a name and mounts are not in it.
@@ -127,11 +106,7 @@ impl Vfs {
     /// The tree of a mount in memory, or with the changes of a copy-on-write mount: give those to another
     /// [`super::Overlay`] over the same directory to fork it.
     pub fn changes(&self, mount: MountId) -> Option<Tree> {
-        (mount.0 as usize)
-            .checked_sub(1)
-            .and_then(|n| self.mounts.get(n))?
-            .fs
-            .changes()
+        (mount.0 as usize).checked_sub(1).and_then(|n| self.mounts.get(n))?.fs.changes()
     }
 
     /// The root tree itself.
@@ -176,10 +151,7 @@ impl Vfs {
         for (index, mount) in self.mounts.iter().enumerate() {
             // A mount can only be covered by a later one.
             if mount.at == loc {
-                loc = Loc {
-                    mount: MountId(index as u32 + 1),
-                    node: mount.fs.root(),
-                };
+                loc = Loc { mount: MountId(index as u32 + 1), node: mount.fs.root() };
             }
         }
         loc
@@ -194,45 +166,26 @@ impl Vfs {
     pub(super) fn lookup_below(&mut self, dir: Loc, name: &[u8]) -> Sys<(Loc, Attr)> {
         let (node, mut attr) = self.fs_to_read(dir.mount)?.lookup(dir.node, name)?;
         attr.dev = DEV_BASE + u64::from(dir.mount.0);
-        Ok((
-            Loc {
-                mount: dir.mount,
-                node,
-            },
-            attr,
-        ))
+        Ok((Loc { mount: dir.mount, node }, attr))
     }
 
     /// What `name` in `dir` names.
     pub(super) fn lookup(&mut self, dir: Loc, name: &[u8]) -> Sys<(Loc, Attr)> {
         let (loc, attr) = self.lookup_below(dir, name)?;
-        let over = if attr.kind == Kind::Dir {
-            self.covering(loc)
-        } else {
-            loc
-        };
-        if over == loc {
-            Ok((loc, attr))
-        } else {
-            Ok((over, self.attr(over)?))
-        }
+        let over = if attr.kind == Kind::Dir { self.covering(loc) } else { loc };
+        if over == loc { Ok((loc, attr)) } else { Ok((over, self.attr(over)?)) }
     }
 
     /// The directory that `dir` is in, across mounts; the root's is the root.
     pub(super) fn parent(&mut self, dir: Loc) -> Sys<Loc> {
         let outer = self.uncovered(dir);
         let node = self.fs(outer.mount)?.parent(outer.node)?;
-        Ok(self.covering(Loc {
-            mount: outer.mount,
-            node,
-        }))
+        Ok(self.covering(Loc { mount: outer.mount, node }))
     }
 
     /// The directory that the root of a mount covers, as far down as it goes; else `dir`.
     fn uncovered(&self, mut dir: Loc) -> Loc {
-        while let Some(mount) = (dir.mount.0 as usize)
-            .checked_sub(1)
-            .and_then(|n| self.mounts.get(n))
+        while let Some(mount) = (dir.mount.0 as usize).checked_sub(1).and_then(|n| self.mounts.get(n))
             && mount.fs.root() == dir.node
         {
             dir = mount.at;
@@ -258,15 +211,9 @@ impl Vfs {
                 return Err(Errno::NameTooLong);
             }
             names.push(name);
-            at = Loc {
-                mount: outer.mount,
-                node: self.fs(outer.mount)?.parent(outer.node)?,
-            };
+            at = Loc { mount: outer.mount, node: self.fs(outer.mount)?.parent(outer.node)? };
         }
-        let path = names
-            .iter()
-            .rev()
-            .flat_map(|name| std::iter::once(b'/').chain(name.iter().copied()));
+        let path = names.iter().rev().flat_map(|name| std::iter::once(b'/').chain(name.iter().copied()));
         let path: Vec<u8> = path.collect();
         Ok(if path.is_empty() { b"/".to_vec() } else { path })
     }
@@ -288,13 +235,7 @@ impl Vfs {
 
     /// ftruncate: the descriptor's right to write was checked at open, so only the mount's is. Size in bytes.
     pub fn truncate(&mut self, loc: Loc, size: u64) -> Sys<()> {
-        self.fs_to_change(loc.mount)?.set_attr(
-            loc.node,
-            SetAttr {
-                size: Some(size),
-                ..SetAttr::default()
-            },
-        )
+        self.fs_to_change(loc.mount)?.set_attr(loc.node, SetAttr { size: Some(size), ..SetAttr::default() })
     }
 
     /// access(2): `mask` 4 read, 2 write, 1 execute, 0 exists.
@@ -314,8 +255,7 @@ impl Vfs {
 
     /// Writes content at `offset`; a gap before it becomes a hole. Less than asked only when space ran out midway.
     pub fn write_at(&mut self, loc: Loc, offset: u64, from: &[u8]) -> Sys<usize> {
-        self.fs_to_change(loc.mount)?
-            .write_at(loc.node, offset, from)
+        self.fs_to_change(loc.mount)?.write_at(loc.node, offset, from)
     }
 
     /// Writes at the end; the offset after what was written, and how much that was.
@@ -328,12 +268,7 @@ impl Vfs {
 
     /// Lists a directory, see [`FileSystem::read_dir`]. Cookies are >= 1; entries made after the reading began are not met, so
     /// a program that makes names while it reads ends. What is mounted over an entry does not show in it.
-    pub fn read_dir(
-        &mut self,
-        dir: Loc,
-        cookie: u64,
-        sink: &mut dyn FnMut(DirEntry) -> bool,
-    ) -> Sys<()> {
+    pub fn read_dir(&mut self, dir: Loc, cookie: u64, sink: &mut dyn FnMut(DirEntry) -> bool) -> Sys<()> {
         self.fs_to_read(dir.mount)?.read_dir(dir.node, cookie, sink)
     }
 
@@ -408,9 +343,6 @@ impl Vfs {
 
     /// A node's Loc in the same mount.
     pub(super) fn beside(dir: Loc, node: NodeId) -> Loc {
-        Loc {
-            mount: dir.mount,
-            node,
-        }
+        Loc { mount: dir.mount, node }
     }
 }

@@ -16,34 +16,15 @@ impl Vfs {
     }
 
     /// What a path leads to, and its attributes.
-    pub fn stat(
-        &mut self,
-        cred: &Cred,
-        base: Loc,
-        path: &[u8],
-        follow: Follow,
-    ) -> Sys<(Loc, Attr)> {
-        self.walk(cred, base, path, follow.into())?
-            .found
-            .ok_or(Errno::NoEnt)
+    pub fn stat(&mut self, cred: &Cred, base: Loc, path: &[u8], follow: Follow) -> Sys<(Loc, Attr)> {
+        self.walk(cred, base, path, follow.into())?.found.ok_or(Errno::NoEnt)
     }
 
     /// Opens (creates, truncates) with the permission checks of open(2); also directories, devices and FIFOs. With neither `read`
     /// nor `write` it only finds the node. The result is not pinned. `mode` (umask applied) is for a new file.
-    pub fn open(
-        &mut self,
-        cred: &Cred,
-        base: Loc,
-        path: &[u8],
-        flags: OpenFlags,
-        mode: u16,
-    ) -> Sys<Loc> {
+    pub fn open(&mut self, cred: &Cred, base: Loc, path: &[u8], flags: OpenFlags, mode: u16) -> Sys<Loc> {
         let is_new_only = flags.create && flags.excl;
-        let end = End {
-            follow: !is_new_only && !flags.nofollow,
-            follow_slash: !is_new_only,
-            is_file: flags.create,
-        };
+        let end = End { follow: !is_new_only && !flags.nofollow, follow_slash: !is_new_only, is_file: flags.create };
         let walk = self.walk(cred, base, path, end)?;
         let Some((loc, attr)) = walk.found else {
             return match flags.create {
@@ -64,13 +45,11 @@ impl Vfs {
             _ if flags.directory => return Err(Errno::NotDir),
             _ => {}
         }
-        let wanted =
-            if flags.read { READ } else { 0 } | if flags.write || flags.trunc { WRITE } else { 0 };
+        let wanted = if flags.read { READ } else { 0 } | if flags.write || flags.trunc { WRITE } else { 0 };
         perm::check(cred, &attr, wanted)?;
         self.check_rights(loc, &attr, wanted)?;
         if attr.kind == Kind::File && wanted != 0 {
-            self.fs(loc.mount)?
-                .may_open(loc.node, flags.read, wanted & WRITE != 0)?;
+            self.fs(loc.mount)?.may_open(loc.node, flags.read, wanted & WRITE != 0)?;
         }
         if flags.trunc && attr.kind == Kind::File {
             self.truncate(loc, 0)?;
@@ -112,8 +91,7 @@ impl Vfs {
             return Err(Errno::Inval);
         }
         let walk = self.walk(cred, base, path, End::ENTRY)?;
-        self.make(cred, &walk, Kind::Symlink, 0o777, target)
-            .map(drop)
+        self.make(cred, &walk, Kind::Symlink, 0o777, target).map(drop)
     }
 
     /// Makes a node where a walk ended with nothing.
@@ -122,27 +100,13 @@ impl Vfs {
         let fs = self.fs_to_change(walk.dir.mount)?;
         perm::check(cred, &walk.dir_attr, WRITE | EXEC)?;
         let (mode, gid) = perm::inherit(cred, &walk.dir_attr, kind, mode);
-        let new = NewNode {
-            kind,
-            mode,
-            uid: cred.uid,
-            gid,
-            target,
-        };
+        let new = NewNode { kind, mode, uid: cred.uid, gid, target };
         let node = fs.create(walk.dir.node, name, new)?;
         Ok(Vfs::beside(walk.dir, node))
     }
 
     /// Gives a file one more name. `follow`: whether a symlink as `path1` is followed (link(2) does not).
-    pub fn link(
-        &mut self,
-        cred: &Cred,
-        base1: Loc,
-        path1: &[u8],
-        follow: Follow,
-        base2: Loc,
-        path2: &[u8],
-    ) -> Sys<()> {
+    pub fn link(&mut self, cred: &Cred, base1: Loc, path1: &[u8], follow: Follow, base2: Loc, path2: &[u8]) -> Sys<()> {
         let (loc, attr) = self.stat(cred, base1, path1, follow)?;
         let walk = self.walk(cred, base2, path2, End::ENTRY)?;
         let name = new_name(&walk, false)?;
@@ -197,14 +161,7 @@ impl Vfs {
     }
 
     /// Renames, replacing what has the new name.
-    pub fn rename(
-        &mut self,
-        cred: &Cred,
-        base1: Loc,
-        path1: &[u8],
-        base2: Loc,
-        path2: &[u8],
-    ) -> Sys<()> {
+    pub fn rename(&mut self, cred: &Cred, base1: Loc, path1: &[u8], base2: Loc, path2: &[u8]) -> Sys<()> {
         let from = self.walk(cred, base1, path1, End::ENTRY)?;
         let to = self.walk(cred, base2, path2, End::ENTRY)?;
         if from.dir.mount != to.dir.mount {
@@ -235,31 +192,19 @@ impl Vfs {
             // Its `..` changes.
             perm::check(cred, &attr, WRITE)?;
         }
-        self.fs(from.dir.mount)?
-            .rename(from.dir.node, from_name, to.dir.node, to_name)
+        self.fs(from.dir.mount)?.rename(from.dir.node, from_name, to.dir.node, to_name)
     }
 
     /// The text of a symlink; `Inval` if it is none.
     pub fn readlink(&mut self, cred: &Cred, base: Loc, path: &[u8]) -> Sys<Vec<u8>> {
         let (loc, attr) = self.stat(cred, base, path, Follow::NoLast)?;
-        if attr.kind == Kind::Symlink {
-            self.read_link(loc)
-        } else {
-            Err(Errno::Inval)
-        }
+        if attr.kind == Kind::Symlink { self.read_link(loc) } else { Err(Errno::Inval) }
     }
 
     /// truncate(2), in bytes.
     pub fn truncate_path(&mut self, cred: &Cred, base: Loc, path: &[u8], size: u64) -> Sys<()> {
         let loc = self.resolve(cred, base, path, Follow::Last)?;
-        self.set_attr(
-            cred,
-            loc,
-            SetAttr {
-                size: Some(size),
-                ..SetAttr::default()
-            },
-        )
+        self.set_attr(cred, loc, SetAttr { size: Some(size), ..SetAttr::default() })
     }
 }
 
@@ -268,11 +213,7 @@ fn new_name(walk: &Walk, is_dir: bool) -> Sys<&[u8]> {
     match &walk.last {
         Last::Name(name) if walk.found.is_none() => {
             // "new/" can only be a directory.
-            if walk.slash && !is_dir {
-                Err(Errno::NoEnt)
-            } else {
-                Ok(name)
-            }
+            if walk.slash && !is_dir { Err(Errno::NoEnt) } else { Ok(name) }
         }
         _ => Err(Errno::Exist),
     }

@@ -29,22 +29,14 @@ pub(super) fn check(cred: &Cred, attr: &Attr, mask: u8) -> Sys<()> {
         };
         (attr.mode >> class & 7) as u8
     };
-    if mask & !granted == 0 {
-        Ok(())
-    } else {
-        Err(Errno::Acces)
-    }
+    if mask & !granted == 0 { Ok(()) } else { Err(Errno::Acces) }
 }
 
 /// Whether `cred` may remove or replace `victim` in `dir`: write and search, and in a sticky directory one's own only.
 pub(super) fn check_remove(cred: &Cred, dir: &Attr, victim: &Attr) -> Sys<()> {
     check(cred, dir, WRITE | EXEC)?;
     let is_owner = cred.uid == 0 || cred.uid == victim.uid || cred.uid == dir.uid;
-    if dir.mode & STICKY != 0 && !is_owner {
-        Err(Errno::Perm)
-    } else {
-        Ok(())
-    }
+    if dir.mode & STICKY != 0 && !is_owner { Err(Errno::Perm) } else { Ok(()) }
 }
 
 /// Mode and group of a node made in `dir`: a set-group-id directory hands its group on, and the bit to directories.
@@ -68,11 +60,7 @@ pub(super) fn check_set(cred: &Cred, attr: &Attr, set: SetAttr) -> Sys<SetAttr> 
         }
         if attr.kind == Kind::File && set.mode.is_none() {
             // Set-group-id without group execution is mandatory locking's mark, not a privilege.
-            let cleared = if attr.mode & 0o010 != 0 {
-                SETUID | SETGID
-            } else {
-                SETUID
-            };
+            let cleared = if attr.mode & 0o010 != 0 { SETUID | SETGID } else { SETUID };
             if attr.mode & cleared != 0 {
                 result.mode = Some(attr.mode & !cleared);
             }
@@ -87,11 +75,7 @@ pub(super) fn check_set(cred: &Cred, attr: &Attr, set: SetAttr) -> Sys<SetAttr> 
         }
         let gid = set.gid.unwrap_or(attr.gid);
         let is_foreign = cred.uid != 0 && cred.gid != gid;
-        result.mode = Some(if is_foreign && attr.kind != Kind::Dir {
-            mode & !SETGID
-        } else {
-            mode
-        });
+        result.mode = Some(if is_foreign && attr.kind != Kind::Dir { mode & !SETGID } else { mode });
     }
     if set.atime.is_some() || set.mtime.is_some() {
         // Both to now is what a write could do; anything else is the owner's.

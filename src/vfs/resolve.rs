@@ -45,20 +45,12 @@ pub(super) struct End {
 
 impl End {
     /// The entry itself is meant (make, remove, rename): nothing is followed.
-    pub(super) const ENTRY: End = End {
-        follow: false,
-        follow_slash: false,
-        is_file: false,
-    };
+    pub(super) const ENTRY: End = End { follow: false, follow_slash: false, is_file: false };
 }
 
 impl From<Follow> for End {
     fn from(follow: Follow) -> End {
-        End {
-            follow: follow == Follow::Last,
-            follow_slash: true,
-            is_file: false,
-        }
+        End { follow: follow == Follow::Last, follow_slash: true, is_file: false }
     }
 }
 
@@ -73,20 +65,10 @@ struct Step<'a> {
 fn step(path: &[u8]) -> Option<Step<'_>> {
     let start = path.iter().position(|byte| *byte != b'/')?;
     let path = &path[start..];
-    let end = path
-        .iter()
-        .position(|byte| *byte == b'/')
-        .unwrap_or(path.len());
+    let end = path.iter().position(|byte| *byte == b'/').unwrap_or(path.len());
     let (name, rest) = path.split_at(end);
-    let after = rest
-        .iter()
-        .position(|byte| *byte != b'/')
-        .unwrap_or(rest.len());
-    Some(Step {
-        name,
-        rest: &rest[after..],
-        slash: after > 0,
-    })
+    let after = rest.iter().position(|byte| *byte != b'/').unwrap_or(rest.len());
+    Some(Step { name, rest: &rest[after..], slash: after > 0 })
 }
 
 impl Vfs {
@@ -105,21 +87,8 @@ impl Vfs {
         }
         let start = if path[0] == b'/' { self.root() } else { base };
         let attr = self.attr(start)?;
-        let walk = Walk {
-            dir: start,
-            dir_attr: attr,
-            last: Last::Root,
-            slash: false,
-            found: None,
-        };
-        let mut walker = Walker {
-            cred,
-            end,
-            at: start,
-            attr,
-            links: 0,
-            walk,
-        };
+        let walk = Walk { dir: start, dir_attr: attr, last: Last::Root, slash: false, found: None };
+        let mut walker = Walker { cred, end, at: start, attr, links: 0, walk };
         // What is left of the path once a symlink was put in.
         let mut text = None;
         while let Flow::Follow(new) = walker.run(self, text.as_deref().unwrap_or(path))? {
@@ -186,13 +155,7 @@ impl Walker<'_> {
     /// Ends where the walk has got to.
     fn done_here(&mut self, last: Last, slash: bool) {
         let found = Some((self.at, self.attr));
-        self.walk = Walk {
-            dir: self.at,
-            dir_attr: self.attr,
-            last,
-            slash,
-            found,
-        };
+        self.walk = Walk { dir: self.at, dir_attr: self.attr, last, slash, found };
     }
 
     /// Takes a step over `.` or `..`, which leads to `to`.
@@ -222,8 +185,7 @@ impl Walker<'_> {
         };
         match found {
             Some((link, attr))
-                if attr.kind == Kind::Symlink
-                    && (!is_last || end.follow || (end.follow_slash && step.slash)) =>
+                if attr.kind == Kind::Symlink && (!is_last || end.follow || (end.follow_slash && step.slash)) =>
             {
                 self.follow(vfs, link, step)
             }
@@ -245,18 +207,8 @@ impl Walker<'_> {
         {
             return Err(Errno::NotDir);
         }
-        let name = if is_entry || found.is_none() {
-            step.name.to_vec()
-        } else {
-            Vec::new()
-        };
-        self.walk = Walk {
-            dir: self.at,
-            dir_attr: self.attr,
-            last: Last::Name(name),
-            slash: step.slash,
-            found,
-        };
+        let name = if is_entry || found.is_none() { step.name.to_vec() } else { Vec::new() };
+        self.walk = Walk { dir: self.at, dir_attr: self.attr, last: Last::Name(name), slash: step.slash, found };
         Ok(Flow::Done)
     }
 

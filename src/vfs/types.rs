@@ -122,23 +122,14 @@ pub struct Rights {
 
 impl Rights {
     /// Everything.
-    pub const READ_WRITE: Rights = Rights {
-        read: true,
-        write: true,
-    };
+    pub const READ_WRITE: Rights = Rights { read: true, write: true };
     /// No changes.
-    pub const READ_ONLY: Rights = Rights {
-        read: true,
-        write: false,
-    };
+    pub const READ_ONLY: Rights = Rights { read: true, write: false };
 
     /// What both allow.
     #[must_use]
     pub fn narrow(self, other: Rights) -> Rights {
-        Rights {
-            read: self.read && other.read,
-            write: self.write && other.write,
-        }
+        Rights { read: self.read && other.read, write: self.write && other.write }
     }
 }
 

@@ -78,8 +78,7 @@ pub(super) mod rights {
         | POLL_FD_READWRITE;
 
     /// What a directory never has.
-    pub(crate) const NOT_OF_DIRECTORIES: u64 =
-        FD_SEEK | FD_TELL | FD_FILESTAT_SET_SIZE | PATH_FILESTAT_SET_SIZE;
+    pub(crate) const NOT_OF_DIRECTORIES: u64 = FD_SEEK | FD_TELL | FD_FILESTAT_SET_SIZE | PATH_FILESTAT_SET_SIZE;
 }
 
 /// `fdflags`.
@@ -191,21 +190,10 @@ pub(super) fn stat(attr: &Attr) -> Record<112> {
 
 /// What `coquina_v1.statfs` writes: 64 bytes.
 pub(super) fn statfs(fs: &StatFs) -> Record<64> {
-    [
-        fs.block_size,
-        fs.blocks,
-        fs.free,
-        fs.free,
-        fs.files,
-        fs.files_free,
-        fs.name_max,
-        fs.fs_type,
-    ]
-    .into_iter()
-    .enumerate()
-    .fold(Record::zeroed(), |record, (n, value)| {
-        record.with(n * 8, value.to_le_bytes())
-    })
+    [fs.block_size, fs.blocks, fs.free, fs.free, fs.files, fs.files_free, fs.name_max, fs.fs_type]
+        .into_iter()
+        .enumerate()
+        .fold(Record::zeroed(), |record, (n, value)| record.with(n * 8, value.to_le_bytes()))
 }
 
 /// `dirent`: 24 bytes, before the name.
@@ -221,20 +209,14 @@ pub(super) fn dirent(next: u64, ino: u64, name_len: usize, kind: Kind) -> Record
 pub(super) fn times(atime: u64, mtime: u64, fstflags: u32) -> Sys<SetAttr> {
     let time = |flags: u32, at: u64| match flags & 3 {
         0 => Ok(None),
-        1 => i64::try_from(at)
-            .map(|at| Some(SetTime::At(at)))
-            .map_err(|_| Errno::Inval),
+        1 => i64::try_from(at).map(|at| Some(SetTime::At(at))).map_err(|_| Errno::Inval),
         2 => Ok(Some(SetTime::Now)),
         _ => Err(Errno::Inval),
     };
     if fstflags > 15 {
         return Err(Errno::Inval);
     }
-    Ok(SetAttr {
-        atime: time(fstflags, atime)?,
-        mtime: time(fstflags >> 2, mtime)?,
-        ..SetAttr::default()
-    })
+    Ok(SetAttr { atime: time(fstflags, atime)?, mtime: time(fstflags >> 2, mtime)?, ..SetAttr::default() })
 }
 
 #[cfg(test)]
@@ -269,14 +251,8 @@ mod tests {
             dev: 5,
         };
         let record = stat(&attr);
-        assert_eq!(
-            (record.u32_at(24), record.u64_at(40), record.u64_at(88)),
-            (0o020_666, 0x103, 2)
-        );
-        assert_eq!(
-            (record.u32_at(28), record.u32_at(32), record.u64_at(48)),
-            (7, 8, 9)
-        );
+        assert_eq!((record.u32_at(24), record.u64_at(40), record.u64_at(88)), (0o020_666, 0x103, 2));
+        assert_eq!((record.u32_at(28), record.u32_at(32), record.u64_at(48)), (7, 8, 9));
         assert_eq!(filestat(&attr).u8_at(16), 2);
     }
 }

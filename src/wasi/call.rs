@@ -62,23 +62,13 @@ impl Guest {
     /// The path of a call that starts at `dirfd`. Charges the walk.
     ///
     /// A legacy program has no working directory to start from; a confined one cannot leave the directory.
-    pub(super) fn path<'m>(
-        &mut self,
-        memory: &'m GuestMemory<'_>,
-        dirfd: Fd,
-        ptr: u32,
-        len: u32,
-    ) -> Sys<&'m [u8]> {
+    pub(super) fn path<'m>(&mut self, memory: &'m GuestMemory<'_>, dirfd: Fd, ptr: u32, len: u32) -> Sys<&'m [u8]> {
         self.host_fuel += 8 * u64::from(len.min(4096));
         if self.legacy && dirfd == AT_FDCWD {
             return Err(Errno::BadF);
         }
         let path = memory.path(ptr, len)?;
-        if self.confined() && escapes(path) {
-            Err(Errno::Perm)
-        } else {
-            Ok(path)
-        }
+        if self.confined() && escapes(path) { Err(Errno::Perm) } else { Ok(path) }
     }
 }
 
@@ -101,23 +91,15 @@ fn escapes(path: &[u8]) -> bool {
 fn enter<R>(caller: &mut Caller<'_, Guest>, body: impl FnOnce(&mut Call<'_>) -> R) -> R {
     if caller.data().memory.is_none() {
         // A call out of the module's start function, before `attach`; or a module without a memory, whose pointers all fault.
-        let found = caller
-            .get_export("memory")
-            .and_then(wasmtime::Extern::into_memory);
+        let found = caller.get_export("memory").and_then(wasmtime::Extern::into_memory);
         caller.data_mut().memory = found;
     }
     match caller.data().memory {
         Some(memory) => {
             let (bytes, guest) = memory.data_and_store_mut(caller);
-            body(&mut Call {
-                memory: GuestMemory::new(bytes),
-                guest,
-            })
+            body(&mut Call { memory: GuestMemory::new(bytes), guest })
         }
-        None => body(&mut Call {
-            memory: GuestMemory::new(&mut []),
-            guest: caller.data_mut(),
-        }),
+        None => body(&mut Call { memory: GuestMemory::new(&mut []), guest: caller.data_mut() }),
     }
 }
 
@@ -148,11 +130,7 @@ pub(super) fn may_wait<'a, F>(
 where
     F: FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send + 'a,
 {
-    let caught = caller
-        .data()
-        .signal_hook
-        .as_ref()
-        .and_then(|_| take_caught(caller.data()));
+    let caught = caller.data().signal_hook.as_ref().and_then(|_| take_caught(caller.data()));
     let Some(caught) = caught else {
         return large(caller, tongue, after, attempt);
     };
@@ -182,11 +160,7 @@ where
     caller.data_mut().host_fuel += CALL_FUEL;
     match enter(&mut caller, |call| attempt(call, Waker::noop())) {
         Poll::Ready(Ok(value)) if caller.data().host_fuel < HOST_SLICE => {
-            Box::new(ready(Ok(if tongue == Tongue::Preview1 {
-                0
-            } else {
-                value
-            })))
+            Box::new(ready(Ok(if tongue == Tongue::Preview1 { 0 } else { value })))
         }
         first => Box::new(conclude(caller, tongue, after, first, attempt)),
     }
@@ -274,8 +248,7 @@ async fn run_hook(
         if !restart {
             handled = Handled::Interrupt;
         }
-        hook.call_async(caller.as_context_mut(), signal.raw())
-            .await?;
+        hook.call_async(caller.as_context_mut(), signal.raw()).await?;
         next = take_caught(caller.data());
     }
     Ok(handled)
@@ -319,11 +292,7 @@ fn say(caller: &Caller<'_, Guest>, tongue: Tongue, answer: Answer) -> Returned {
         (Err(errno), _) => {
             still_alive(caller.data())?;
             let errno = i32::from(errno.raw());
-            Ok(if tongue == Tongue::Preview1 {
-                errno
-            } else {
-                -errno
-            })
+            Ok(if tongue == Tongue::Preview1 { errno } else { -errno })
         }
     }
 }
@@ -403,26 +372,10 @@ mod tests {
 
     #[test]
     fn paths_that_leave_are_told_by_their_text() {
-        for inside in [
-            "",
-            ".",
-            "a/..",
-            "a/../b",
-            "./a/.//b/../..",
-            "a/b/../../c/",
-            "..a",
-        ] {
+        for inside in ["", ".", "a/..", "a/../b", "./a/.//b/../..", "a/b/../../c/", "..a"] {
             assert!(!escapes(inside.as_bytes()), "{inside}");
         }
-        for outside in [
-            "/",
-            "/a",
-            "..",
-            "../a",
-            "a/../..",
-            "a/.//../../b",
-            "a/../../a",
-        ] {
+        for outside in ["/", "/a", "..", "../a", "a/../..", "a/.//../../b", "a/../../a"] {
             assert!(escapes(outside.as_bytes()), "{outside}");
         }
     }

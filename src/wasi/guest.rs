@@ -104,10 +104,7 @@ impl Guest {
 
     /// The name of a preopened directory.
     pub(super) fn preopen_name(&self, fd: Fd) -> Option<&[u8]> {
-        self.opened
-            .iter()
-            .find(|(opened, _)| *opened == fd)
-            .map(|(_, name)| &name[..])
+        self.opened.iter().find(|(opened, _)| *opened == fd).map(|(_, name)| &name[..])
     }
 
     /// A descriptor was closed: it is no preopened directory any more.
@@ -172,27 +169,13 @@ impl Guest {
         names.sort_unstable();
         names.insert(0, b"/".to_vec());
         names.push(b".".to_vec());
-        Ok(names
-            .into_iter()
-            .map(|name| Preopen {
-                path: name.clone(),
-                name,
-            })
-            .collect())
+        Ok(names.into_iter().map(|name| Preopen { path: name.clone(), name }).collect())
     }
 }
 
 fn open_dir(kernel: &mut Kernel, pid: Pid, path: &[u8]) -> Sys<Fd> {
-    let flags = OpenFlags {
-        read: true,
-        directory: true,
-        ..OpenFlags::default()
-    };
-    let how = OpenHow {
-        flags,
-        cloexec: true,
-        ..OpenHow::default()
-    };
+    let flags = OpenFlags { read: true, directory: true, ..OpenFlags::default() };
+    let how = OpenHow { flags, cloexec: true, ..OpenHow::default() };
     match kernel.poll_open(pid, AT_FDCWD, path, how, Waker::noop()) {
         Poll::Ready(fd) => fd,
         Poll::Pending => Err(Errno::NotDir),
@@ -205,16 +188,12 @@ fn open_dir(kernel: &mut Kernel, pid: Pid, path: &[u8]) -> Sys<Fd> {
 /// When a directory of [`Guest::preopens`] cannot be opened.
 pub fn attach(instance: &Instance, store: &mut Store<Guest>) -> wasmtime::Result<()> {
     let memory = instance.get_memory(store.as_context_mut(), "memory");
-    let signal_hook = instance
-        .get_typed_func(store.as_context_mut(), "__coquina_signal")
-        .ok();
+    let signal_hook = instance.get_typed_func(store.as_context_mut(), "__coquina_signal").ok();
     let guest = store.data_mut();
     guest.memory = memory;
     guest.signal_hook = signal_hook;
     if guest.legacy {
-        guest
-            .open_preopens()
-            .map_err(|e| wasmtime::Error::msg(format!("a preopened directory: {e:?}")))?;
+        guest.open_preopens().map_err(|e| wasmtime::Error::msg(format!("a preopened directory: {e:?}")))?;
     }
     Ok(())
 }

@@ -33,10 +33,7 @@ impl Buffer {
     pub(super) fn split(self, max: u32) -> (Buffer, Buffer) {
         let len = self.len.min(max);
         // The buffer lies in memory, so that its end is at most 4 GiB: only a buffer that ends there wraps, to an empty rest.
-        let rest = Buffer {
-            ptr: self.ptr.wrapping_add(len),
-            len: self.len - len,
-        };
+        let rest = Buffer { ptr: self.ptr.wrapping_add(len), len: self.len - len };
         (Buffer { ptr: self.ptr, len }, rest)
     }
 }
@@ -108,11 +105,7 @@ impl<'a> GuestMemory<'a> {
             return Err(Errno::NameTooLong);
         }
         let path = self.bytes(ptr, len)?;
-        if path.contains(&0) {
-            Err(Errno::Inval)
-        } else {
-            Ok(path)
-        }
+        if path.contains(&0) { Err(Errno::Inval) } else { Ok(path) }
     }
 
     /// A list of strings, each ended by a NUL byte; `max` bounds the whole list, in bytes.
@@ -135,10 +128,7 @@ impl<'a> GuestMemory<'a> {
         let mut buffers = Buffers::default();
         for entry in table.chunks_exact(8) {
             let entry = Record::<8>(entry.try_into().map_err(|_| Errno::Fault)?);
-            let buffer = Buffer {
-                ptr: entry.u32_at(0),
-                len: entry.u32_at(4),
-            };
+            let buffer = Buffer { ptr: entry.u32_at(0), len: entry.u32_at(4) };
             self.check(buffer.ptr, buffer.len)?;
             buffers.push(buffer)?;
         }
@@ -244,14 +234,7 @@ mod tests {
         let mut memory = GuestMemory::new(&mut bytes);
         assert_eq!(memory.bytes(0, 64).unwrap().len(), 64);
         assert_eq!(memory.bytes(64, 0).unwrap().len(), 0);
-        for (ptr, len) in [
-            (0, 65),
-            (65, 0),
-            (u32::MAX, 1),
-            (u32::MAX, u32::MAX),
-            (1, u32::MAX),
-            (32, 33),
-        ] {
+        for (ptr, len) in [(0, 65), (65, 0), (u32::MAX, 1), (u32::MAX, u32::MAX), (1, u32::MAX), (32, 33)] {
             assert_eq!(memory.bytes(ptr, len), Err(Errno::Fault), "{ptr}+{len}");
             assert_eq!(memory.bytes_mut(ptr, len), Err(Errno::Fault), "{ptr}+{len}");
         }
@@ -282,10 +265,8 @@ mod tests {
     }
 
     fn with_iovecs(entries: &[(u32, u32)]) -> Vec<u8> {
-        let mut bytes: Vec<u8> = entries
-            .iter()
-            .flat_map(|(p, l)| [p.to_le_bytes(), l.to_le_bytes()].concat())
-            .collect();
+        let mut bytes: Vec<u8> =
+            entries.iter().flat_map(|(p, l)| [p.to_le_bytes(), l.to_le_bytes()].concat()).collect();
         bytes.resize(256, 0);
         bytes
     }
@@ -305,21 +286,13 @@ mod tests {
         assert_eq!(memory.buffers(u32::MAX, 1).unwrap_err(), Errno::Fault);
 
         let mut bytes = with_iovecs(&[(100, 4), (250, 7)]);
-        assert_eq!(
-            GuestMemory::new(&mut bytes).buffers(0, 2).unwrap_err(),
-            Errno::Fault
-        );
+        assert_eq!(GuestMemory::new(&mut bytes).buffers(0, 2).unwrap_err(), Errno::Fault);
     }
 
     #[test]
     fn records_hold_little_endian_fields() {
-        let record = Record::<16>::zeroed()
-            .with(0, 0x0102_u16.to_le_bytes())
-            .with(8, u64::MAX.to_le_bytes());
-        assert_eq!(
-            (record.u8_at(0), record.u16_at(0), record.u32_at(0)),
-            (2, 0x0102, 0x0102)
-        );
+        let record = Record::<16>::zeroed().with(0, 0x0102_u16.to_le_bytes()).with(8, u64::MAX.to_le_bytes());
+        assert_eq!((record.u8_at(0), record.u16_at(0), record.u32_at(0)), (2, 0x0102, 0x0102));
         assert_eq!(record.u64_at(8), u64::MAX);
     }
 }

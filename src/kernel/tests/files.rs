@@ -50,9 +50,7 @@ fn appending_goes_to_the_end() {
     assert_eq!(b.kernel.pread(sh, plain, &mut out, 0), Ok(8));
     assert_eq!(&out[..8], b"12345678");
     assert!(b.kernel.fdstat(sh, append).unwrap().flags.append);
-    b.kernel
-        .set_fdflags(sh, append, FdFlags::default())
-        .unwrap();
+    b.kernel.set_fdflags(sh, append, FdFlags::default()).unwrap();
     assert_eq!(b.kernel.pwrite(sh, append, b"X", 0), Ok(1));
 }
 
@@ -88,14 +86,8 @@ fn seeks() {
     assert_eq!(b.kernel.seek(sh, fd, -3, Whence::End), Ok(7));
     assert_eq!(b.kernel.seek(sh, fd, -2, Whence::Cur), Ok(5));
     assert_eq!(b.kernel.seek(sh, fd, -6, Whence::Cur), Err(Errno::Inval));
-    assert_eq!(
-        b.kernel.seek(sh, fd, i64::MAX, Whence::Cur),
-        Err(Errno::Inval)
-    );
-    assert_eq!(
-        b.kernel.seek(sh, fd, i64::MAX, Whence::Set),
-        Ok(i64::MAX as u64)
-    );
+    assert_eq!(b.kernel.seek(sh, fd, i64::MAX, Whence::Cur), Err(Errno::Inval));
+    assert_eq!(b.kernel.seek(sh, fd, i64::MAX, Whence::Set), Ok(i64::MAX as u64));
     assert_eq!(b.read_now(sh, fd, 5), b"");
     assert_eq!(b.write(sh, fd, b"x").map(|r| r.is_err()), Poll::Ready(true));
     assert_eq!(b.kernel.seek(sh, fd, 0, Whence::Data), Ok(0));
@@ -145,10 +137,7 @@ fn an_unlinked_file_lives_while_it_is_open() {
     let usage = b.kernel.vfs().usage();
     b.exit(sh, 0);
     assert!(b.outcome(id).is_ready());
-    assert!(
-        b.kernel.vfs().usage().bytes < usage.bytes,
-        "what nobody can reach is gone"
-    );
+    assert!(b.kernel.vfs().usage().bytes < usage.bytes, "what nobody can reach is gone");
     b.assert_empty();
 }
 
@@ -158,62 +147,24 @@ fn modes_and_directories() {
     let (_, sh, _) = b.exec();
     assert_eq!(b.kernel.umask(sh, 0o077), 0o022);
     b.kernel.mkdir(sh, AT_FDCWD, b"d", 0o777).unwrap();
-    assert_eq!(
-        b.kernel
-            .stat(sh, AT_FDCWD, b"d", Follow::Last)
-            .unwrap()
-            .mode,
-        0o700
-    );
+    assert_eq!(b.kernel.stat(sh, AT_FDCWD, b"d", Follow::Last).unwrap().mode, 0o700);
     let d = b.open(sh, "d", reading()).unwrap();
     let waker = Waker::noop();
-    let inside = b.kernel.poll_open(
-        sh,
-        d,
-        b"f",
-        OpenHow {
-            mode: 0o777,
-            ..writing()
-        },
-        waker,
-    );
-    let Poll::Ready(Ok(inside)) = inside else {
-        panic!("{inside:?}")
-    };
+    let inside = b.kernel.poll_open(sh, d, b"f", OpenHow { mode: 0o777, ..writing() }, waker);
+    let Poll::Ready(Ok(inside)) = inside else { panic!("{inside:?}") };
     assert_eq!(b.kernel.fstat(sh, inside).unwrap().mode, 0o700);
-    assert_eq!(
-        b.kernel.stat(sh, inside, b"f", Follow::Last),
-        Err(Errno::NotDir)
-    );
-    assert!(
-        b.kernel.stat(sh, inside, b"/bin/sh", Follow::Last).is_ok(),
-        "absolute: dirfd is not looked at"
-    );
+    assert_eq!(b.kernel.stat(sh, inside, b"f", Follow::Last), Err(Errno::NotDir));
+    assert!(b.kernel.stat(sh, inside, b"/bin/sh", Follow::Last).is_ok(), "absolute: dirfd is not looked at");
     assert_eq!(b.kernel.stat(sh, 99, b"f", Follow::Last), Err(Errno::BadF));
     b.kernel.fchdir(sh, d).unwrap();
     assert_eq!(b.kernel.getcwd(sh).unwrap(), b"/home/user/d");
     assert_eq!(b.kernel.fchdir(sh, inside), Err(Errno::NotDir));
-    b.kernel
-        .chmod(sh, AT_FDCWD, b"f", 0o4755, Follow::Last)
-        .unwrap();
+    b.kernel.chmod(sh, AT_FDCWD, b"f", 0o4755, Follow::Last).unwrap();
     b.kernel.fchmod(sh, inside, 0o600).unwrap();
-    assert_eq!(
-        b.kernel
-            .stat(sh, AT_FDCWD, b"f", Follow::Last)
-            .unwrap()
-            .mode,
-        0o600
-    );
-    assert_eq!(
-        b.kernel.access(sh, AT_FDCWD, b"f", 1, Follow::Last),
-        Err(Errno::Acces)
-    );
+    assert_eq!(b.kernel.stat(sh, AT_FDCWD, b"f", Follow::Last).unwrap().mode, 0o600);
+    assert_eq!(b.kernel.access(sh, AT_FDCWD, b"f", 1, Follow::Last), Err(Errno::Acces));
     assert_eq!(b.kernel.access(sh, AT_FDCWD, b"f", 6, Follow::Last), Ok(()));
-    assert_eq!(
-        b.kernel
-            .chown(sh, AT_FDCWD, b"f", Some(0), None, Follow::Last),
-        Err(Errno::Perm)
-    );
+    assert_eq!(b.kernel.chown(sh, AT_FDCWD, b"f", Some(0), None, Follow::Last), Err(Errno::Perm));
 }
 
 #[test]
@@ -223,29 +174,15 @@ fn names_and_links() {
     let inside = b.open(sh, "f", writing()).unwrap();
     b.kernel.symlink(sh, b"f", AT_FDCWD, b"l").unwrap();
     assert_eq!(b.kernel.readlink(sh, AT_FDCWD, b"l").unwrap(), b"f");
-    b.kernel
-        .link(
-            sh,
-            (AT_FDCWD, b"f"),
-            Follow::NoLast,
-            (AT_FDCWD, b"/home/user/g"),
-        )
-        .unwrap();
+    b.kernel.link(sh, (AT_FDCWD, b"f"), Follow::NoLast, (AT_FDCWD, b"/home/user/g")).unwrap();
     assert_eq!(b.kernel.fstat(sh, inside).unwrap().nlink, 2);
-    b.kernel
-        .rename(sh, (AT_FDCWD, b"f"), (AT_FDCWD, b"/tmp/h"))
-        .unwrap();
-    assert_eq!(
-        b.kernel.stat(sh, AT_FDCWD, b"l", Follow::Last),
-        Err(Errno::NoEnt)
-    );
+    b.kernel.rename(sh, (AT_FDCWD, b"f"), (AT_FDCWD, b"/tmp/h")).unwrap();
+    assert_eq!(b.kernel.stat(sh, AT_FDCWD, b"l", Follow::Last), Err(Errno::NoEnt));
     assert!(b.kernel.statfs(sh, AT_FDCWD, b"/tmp").unwrap().blocks > 0);
     assert!(b.kernel.statfs(sh, inside, b"").is_ok());
     assert!(b.kernel.fstat(sh, AT_FDCWD).unwrap().kind == Kind::Dir);
     b.kernel.mkdir(sh, AT_FDCWD, b"/tmp/d", 0o777).unwrap();
-    b.kernel
-        .chmod(sh, AT_FDCWD, b"/tmp/d", 0, Follow::Last)
-        .unwrap();
+    b.kernel.chmod(sh, AT_FDCWD, b"/tmp/d", 0, Follow::Last).unwrap();
     assert_eq!(b.kernel.chdir(sh, b"/tmp/d"), Err(Errno::Acces));
 }
 
@@ -283,10 +220,7 @@ fn directories_list_dots_first_and_can_be_gone_on_with() {
     names.dedup();
     assert_eq!(names.len(), 22);
     let file = b.open(sh, "f1", reading()).unwrap();
-    assert_eq!(
-        b.kernel.readdir(sh, file, 0, &mut |_| true),
-        Err(Errno::NotDir)
-    );
+    assert_eq!(b.kernel.readdir(sh, file, 0, &mut |_| true), Err(Errno::NotDir));
 }
 
 #[test]
@@ -302,19 +236,13 @@ fn devices() {
     let (_, read, written) = open("/dev/zero");
     assert_eq!((read, written), (vec![0; 64], Poll::Ready(Ok(3))));
     let (_, read, written) = open("/dev/full");
-    assert_eq!(
-        (read, written),
-        (vec![0; 64], Poll::Ready(Err(Errno::NoSpc)))
-    );
+    assert_eq!((read, written), (vec![0; 64], Poll::Ready(Err(Errno::NoSpc))));
     let (_, one, written) = open("/dev/urandom");
     let (_, two, _) = open("/dev/random");
     assert_ne!(one, two);
     assert_eq!(written, Poll::Ready(Ok(3)));
     assert_eq!(b.open(sh, "/dev/tty", both()), Err(Errno::NxIo));
-    assert_eq!(
-        b.kernel.fdstat(sh, null).unwrap().kind,
-        Kind::CharDevice { major: 1, minor: 3 }
-    );
+    assert_eq!(b.kernel.fdstat(sh, null).unwrap().kind, Kind::CharDevice { major: 1, minor: 3 });
     assert_eq!(b.kernel.seek(sh, null, 5, Whence::Set), Ok(0));
     assert_eq!(b.kernel.ttysize(sh, null), Err(Errno::NoTty));
 }
@@ -334,11 +262,7 @@ fn standard_streams_have_back_pressure() {
         output.waker.take().unwrap()
     };
     waker.wake();
-    assert_eq!(
-        (b.woken(child), b.woken(sh)),
-        (1, 1),
-        "one waker of the host wakes both"
-    );
+    assert_eq!((b.woken(child), b.woken(sh)), (1, 1), "one waker of the host wakes both");
     assert_eq!(b.write(child, 2, b"lo"), Poll::Ready(Ok(2)));
     assert_eq!(streams.output.lock().unwrap().bytes, b"hello");
     assert_eq!(b.read(sh, 0, 5), Poll::Pending);
@@ -357,18 +281,10 @@ fn standard_streams_have_back_pressure() {
     b.kernel.close(sh, 1).unwrap();
     assert!(!streams.output.lock().unwrap().dropped);
     b.kernel.close(sh, 2).unwrap();
-    assert!(
-        streams.output.lock().unwrap().dropped,
-        "the last writer is gone"
-    );
+    assert!(streams.output.lock().unwrap().dropped, "the last writer is gone");
     b.exit(sh, 0);
-    let Poll::Ready(outcome) = b.outcome(id) else {
-        panic!("over")
-    };
-    assert_eq!(
-        (outcome.metering.read_bytes, outcome.metering.written_bytes),
-        (2, 5)
-    );
+    let Poll::Ready(outcome) = b.outcome(id) else { panic!("over") };
+    assert_eq!((outcome.metering.read_bytes, outcome.metering.written_bytes), (2, 5));
     b.assert_empty();
 }
 
@@ -388,10 +304,7 @@ fn a_wake_up_that_comes_too_early_is_not_lost() {
     }
     let mut b = Sandbox::new();
     let sink = processes_null();
-    let id = b
-        .kernel
-        .start_exec(start(Box::new(Early(0)), sink))
-        .unwrap();
+    let id = b.kernel.start_exec(start(Box::new(Early(0)), sink)).unwrap();
     let sh = b.kernel.exec_init(id).unwrap();
     assert_eq!(b.read(sh, 0, 1), Poll::Pending);
     assert_eq!(b.woken(sh), 1);
@@ -414,10 +327,7 @@ fn terminals() {
     let (_, sh, streams) = b.exec_with(true);
     assert_eq!(b.kernel.ttysize(sh, 0), Ok((80, 24)));
     assert_eq!(b.kernel.ttysize(sh, 1), Ok((80, 24)));
-    assert!(matches!(
-        b.kernel.fdstat(sh, 0).unwrap().kind,
-        Kind::CharDevice { .. }
-    ));
+    assert!(matches!(b.kernel.fdstat(sh, 0).unwrap().kind, Kind::CharDevice { .. }));
     let tty = b.open(sh, "/dev/tty", both()).unwrap();
     b.write(sh, tty, b"prompt").is_ready();
     assert_eq!(streams.output.lock().unwrap().bytes, b"prompt");
@@ -426,10 +336,7 @@ fn terminals() {
     b.kernel.close(sh, 1).unwrap();
     b.kernel.close(sh, 2).unwrap();
     b.kernel.close(sh, tty).unwrap();
-    assert!(
-        !streams.output.lock().unwrap().dropped,
-        "the terminal is still there"
-    );
+    assert!(!streams.output.lock().unwrap().dropped, "the terminal is still there");
     assert!(b.open(sh, "/dev/tty", writing()).is_ok());
     let mut plain = Sandbox::new();
     let (_, sh, _) = plain.exec();
@@ -452,15 +359,8 @@ fn locks() {
     let two = b.open(other, "f", writing()).unwrap();
     assert_eq!(flock(&mut b, sh, one, Shared, false), OK);
     assert_eq!(flock(&mut b, other, two, Shared, false), OK);
-    assert_eq!(
-        flock(&mut b, other, two, Exclusive, true),
-        Poll::Ready(Err(Errno::Again))
-    );
-    assert_eq!(
-        flock(&mut b, sh, one, Exclusive, false),
-        OK,
-        "the failed change gave up the lock"
-    );
+    assert_eq!(flock(&mut b, other, two, Exclusive, true), Poll::Ready(Err(Errno::Again)));
+    assert_eq!(flock(&mut b, sh, one, Exclusive, false), OK, "the failed change gave up the lock");
     assert_eq!(flock(&mut b, sh, one, Exclusive, false), OK);
     assert_eq!(flock(&mut b, other, two, Shared, false), Poll::Pending);
     assert_eq!(b.woken(other), 0);
@@ -494,32 +394,9 @@ fn locks() {
 fn rights_only_narrow() {
     let mut b = Sandbox::new();
     let (_, sh, _) = b.exec();
-    let less = FdRights {
-        base: 3,
-        inheriting: 1,
-    };
+    let less = FdRights { base: 3, inheriting: 1 };
     b.kernel.set_rights(sh, 0, less).unwrap();
     assert_eq!(b.kernel.fdstat(sh, 0).unwrap().rights, less);
-    assert_eq!(
-        b.kernel.set_rights(
-            sh,
-            0,
-            FdRights {
-                base: 4,
-                inheriting: 0
-            }
-        ),
-        Err(Errno::NotCapable)
-    );
-    assert_eq!(
-        b.kernel.set_rights(
-            sh,
-            0,
-            FdRights {
-                base: 1,
-                inheriting: 2
-            }
-        ),
-        Err(Errno::NotCapable)
-    );
+    assert_eq!(b.kernel.set_rights(sh, 0, FdRights { base: 4, inheriting: 0 }), Err(Errno::NotCapable));
+    assert_eq!(b.kernel.set_rights(sh, 0, FdRights { base: 1, inheriting: 2 }), Err(Errno::NotCapable));
 }

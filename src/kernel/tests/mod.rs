@@ -18,10 +18,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::task::Wake;
 
-const USER: Cred = Cred {
-    uid: 1000,
-    gid: 1000,
-};
+const USER: Cred = Cred { uid: 1000, gid: 1000 };
 const ENV: &[u8] = b"PATH=/bin:/usr/bin\0HOME=/home/user\0";
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
@@ -163,24 +160,11 @@ fn tree() -> Tree {
     install_devices(&mut tree).unwrap();
     tree.put_dir(b"/tmp", 0o1777, 0, 0, 0).unwrap();
     tree.put_dir(b"/home/user", 0o755, 1000, 1000, 0).unwrap();
-    for (number, name) in [&b"/bin/sh"[..], b"/bin/cat", b"/usr/bin/env"]
-        .into_iter()
-        .enumerate()
-    {
+    for (number, name) in [&b"/bin/sh"[..], b"/bin/cat", b"/usr/bin/env"].into_iter().enumerate() {
         let blob = Some(BlobId([number as u8; 32]));
-        tree.put_file(name, Bytes::from_static(MODULE), 0o755, 0, 0, 0, blob)
-            .unwrap();
+        tree.put_file(name, Bytes::from_static(MODULE), 0o755, 0, 0, 0, blob).unwrap();
     }
-    tree.put_file(
-        b"/bin/plain.wasm",
-        Bytes::from_static(MODULE),
-        0o755,
-        0,
-        0,
-        0,
-        None,
-    )
-    .unwrap();
+    tree.put_file(b"/bin/plain.wasm", Bytes::from_static(MODULE), 0o755, 0, 0, 0, None).unwrap();
     tree
 }
 
@@ -216,12 +200,7 @@ impl Sandbox {
             entropy: Entropy::seeded(1),
             hostname: "coquina".to_owned(),
         });
-        Sandbox {
-            kernel,
-            fake,
-            clock,
-            wakers: HashMap::new(),
-        }
+        Sandbox { kernel, fake, clock, wakers: HashMap::new() }
     }
 
     /// Starts an exec with endless room for output and empty input that has not ended.
@@ -230,24 +209,12 @@ impl Sandbox {
     }
 
     fn exec_with(&mut self, terminal: bool) -> (ExecId, Pid, Streams) {
-        let output = Output {
-            room: usize::MAX,
-            ..Output::default()
-        };
-        let streams = Streams {
-            input: Arc::default(),
-            output: Arc::new(Mutex::new(output)),
-        };
+        let output = Output { room: usize::MAX, ..Output::default() };
+        let streams = Streams { input: Arc::default(), output: Arc::new(Mutex::new(output)) };
         let source = TestSource(Arc::clone(&streams.input), terminal);
         let sink = TestSink(Arc::clone(&streams.output), terminal);
         let limits = self.kernel.limits().clone();
-        let id = self
-            .kernel
-            .start_exec(ExecStart {
-                limits,
-                ..start(Box::new(source), Box::new(sink))
-            })
-            .unwrap();
+        let id = self.kernel.start_exec(ExecStart { limits, ..start(Box::new(source), Box::new(sink)) }).unwrap();
         (id, self.kernel.exec_init(id).unwrap(), streams)
     }
 
@@ -258,11 +225,7 @@ impl Sandbox {
 
     /// How often a process was woken since this was last asked.
     fn woken(&mut self, pid: Pid) -> usize {
-        self.wakers
-            .entry(pid)
-            .or_default()
-            .0
-            .swap(0, Ordering::SeqCst)
+        self.wakers.entry(pid).or_default().0.swap(0, Ordering::SeqCst)
     }
 
     fn spawn(&mut self, parent: Pid) -> Pid {
@@ -279,8 +242,7 @@ impl Sandbox {
     }
 
     fn exit(&mut self, pid: Pid, code: u8) {
-        self.kernel
-            .exited(pid, ExitStatus::Code(code), Usage::default());
+        self.kernel.exited(pid, ExitStatus::Code(code), Usage::default());
     }
 
     /// What the launcher does with a process that was killed: drops it and says so.
@@ -299,9 +261,7 @@ impl Sandbox {
     /// Reads where it does not wait.
     #[track_caller]
     fn read_now(&mut self, pid: Pid, fd: Fd, max: usize) -> Vec<u8> {
-        let Poll::Ready(result) = self.read(pid, fd, max) else {
-            panic!("the read waits")
-        };
+        let Poll::Ready(result) = self.read(pid, fd, max) else { panic!("the read waits") };
         result.unwrap()
     }
 
@@ -312,8 +272,7 @@ impl Sandbox {
 
     fn open_how(&mut self, pid: Pid, path: &str, how: OpenHow) -> Poll<Sys<Fd>> {
         let waker = self.waker(pid);
-        self.kernel
-            .poll_open(pid, AT_FDCWD, path.as_bytes(), how, &waker)
+        self.kernel.poll_open(pid, AT_FDCWD, path.as_bytes(), how, &waker)
     }
 
     fn open(&mut self, pid: Pid, path: &str, how: OpenHow) -> Sys<Fd> {
@@ -344,49 +303,22 @@ impl Sandbox {
         assert!(self.kernel.alarms.is_empty(), "alarms");
         assert!(self.kernel.execs.is_empty(), "execs");
         assert_eq!(self.kernel.charged_bytes(), 0, "charged memory");
-        assert_eq!(
-            self.fake.charged.load(Ordering::SeqCst),
-            0,
-            "charged memory"
-        );
+        assert_eq!(self.fake.charged.load(Ordering::SeqCst), 0, "charged memory");
     }
 }
 
 fn reading() -> OpenHow {
-    OpenHow {
-        flags: OpenFlags {
-            read: true,
-            ..OpenFlags::default()
-        },
-        ..OpenHow::default()
-    }
+    OpenHow { flags: OpenFlags { read: true, ..OpenFlags::default() }, ..OpenHow::default() }
 }
 
 fn writing() -> OpenHow {
-    let flags = OpenFlags {
-        write: true,
-        create: true,
-        ..OpenFlags::default()
-    };
-    OpenHow {
-        flags,
-        mode: 0o666,
-        ..OpenHow::default()
-    }
+    let flags = OpenFlags { write: true, create: true, ..OpenFlags::default() };
+    OpenHow { flags, mode: 0o666, ..OpenHow::default() }
 }
 
 fn both() -> OpenHow {
-    let flags = OpenFlags {
-        read: true,
-        write: true,
-        create: true,
-        ..OpenFlags::default()
-    };
-    OpenHow {
-        flags,
-        mode: 0o666,
-        ..OpenHow::default()
-    }
+    let flags = OpenFlags { read: true, write: true, create: true, ..OpenFlags::default() };
+    OpenHow { flags, mode: 0o666, ..OpenHow::default() }
 }
 
 /// A wait that found this child.

@@ -14,17 +14,10 @@ struct Task {
 
 /// Runs tasks round robin until none can go on. The processes that are left are stuck.
 fn run(b: &mut Sandbox, tasks: Vec<(Pid, Body)>) -> Vec<Pid> {
-    let mut tasks: VecDeque<Task> = tasks
-        .into_iter()
-        .map(|(pid, body)| Task {
-            pid,
-            body,
-            woken: Arc::new(Count(AtomicUsize::new(1))),
-        })
-        .collect();
+    let mut tasks: VecDeque<Task> =
+        tasks.into_iter().map(|(pid, body)| Task { pid, body, woken: Arc::new(Count(AtomicUsize::new(1))) }).collect();
     for task in &tasks {
-        b.kernel
-            .set_task_waker(task.pid, Waker::from(Arc::clone(&task.woken)));
+        b.kernel.set_task_waker(task.pid, Waker::from(Arc::clone(&task.woken)));
     }
     let mut idle = 0;
     while idle < tasks.len() {
@@ -55,10 +48,7 @@ struct Numbers(u64);
 
 impl Numbers {
     fn below(&mut self, max: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % max
     }
 }
@@ -147,29 +137,15 @@ fn pipeline(total: usize, max: usize, seed: u64) -> (usize, Vec<ExitStatus>) {
     let (r1, w1) = b.kernel.pipe(sh, true, false).unwrap();
     let (r2, w2) = b.kernel.pipe(sh, true, false).unwrap();
     let mut stage = |input, output| {
-        let actions = [
-            FileAction::Dup2 { fd: 0, src: input },
-            FileAction::Dup2 { fd: 1, src: output },
-        ];
-        b.spawn_with(
-            sh,
-            SpawnRequest {
-                actions: &actions,
-                ..SpawnRequest::default()
-            },
-        )
-        .unwrap()
+        let actions = [FileAction::Dup2 { fd: 0, src: input }, FileAction::Dup2 { fd: 1, src: output }];
+        b.spawn_with(sh, SpawnRequest { actions: &actions, ..SpawnRequest::default() }).unwrap()
     };
     let pids = [stage(0, w1), stage(r1, w2), stage(r2, 1)];
     for fd in [r1, w1, r2, w2] {
         b.kernel.close(sh, fd).unwrap();
     }
     let seen = Arc::new(AtomicUsize::new(0));
-    let bodies = [
-        producer(total, seed),
-        copier(seed + 1),
-        checker(max, Arc::clone(&seen), seed + 2),
-    ];
+    let bodies = [producer(total, seed), copier(seed + 1), checker(max, Arc::clone(&seen), seed + 2)];
     let stuck = run(&mut b, pids.into_iter().zip(bodies).collect());
     assert_eq!(stuck, []);
     let statuses = pids
@@ -189,11 +165,7 @@ fn pipelines_lose_nothing() {
     for seed in 0..20 {
         let total = 3_000_000;
         let (seen, statuses) = pipeline(total, usize::MAX, seed);
-        assert_eq!(
-            (seen, statuses),
-            (total, vec![ExitStatus::Code(0); 3]),
-            "seed {seed}"
-        );
+        assert_eq!((seen, statuses), (total, vec![ExitStatus::Code(0); 3]), "seed {seed}");
     }
 }
 
@@ -203,11 +175,7 @@ fn a_pipeline_ends_with_its_reader() {
         let (seen, statuses) = pipeline(usize::MAX, 100_000, seed);
         assert!(seen >= 100_000);
         let killed = ExitStatus::Signal(Signal::PIPE);
-        assert_eq!(
-            statuses,
-            [killed, killed, ExitStatus::Code(0)],
-            "seed {seed}"
-        );
+        assert_eq!(statuses, [killed, killed, ExitStatus::Code(0)], "seed {seed}");
     }
 }
 
@@ -215,11 +183,7 @@ fn a_pipeline_ends_with_its_reader() {
 #[test]
 fn random_calls_leave_nothing() {
     for seed in 0..100 {
-        let mut b = Sandbox::with_limits(Limits {
-            processes: 40,
-            open_files: 64,
-            ..Limits::default()
-        });
+        let mut b = Sandbox::with_limits(Limits { processes: 40, open_files: 64, ..Limits::default() });
         let mut numbers = Numbers(seed);
         let mut execs = Vec::new();
         for _ in 0..3 {
@@ -264,10 +228,7 @@ fn file_step(b: &mut Sandbox, pid: Pid, numbers: &mut Numbers) {
     let other = numbers.below(12) as Fd;
     let path = "f g fifo /dev/stdin /dev/fd/3 /proc/self/status d /dev/zero /dev/fd/5";
     let path = path.split(' ').nth(numbers.below(9)).unwrap();
-    let nonblock = OpenHow {
-        nonblock: true,
-        ..writing()
-    };
+    let nonblock = OpenHow { nonblock: true, ..writing() };
     let how = [reading(), writing(), both(), nonblock][numbers.below(4)];
     let lock = [FlockOp::Shared, FlockOp::Exclusive, FlockOp::Unlock][numbers.below(3)];
     let waker = b.waker(pid);
@@ -300,20 +261,10 @@ fn process_step(b: &mut Sandbox, pid: Pid, numbers: &mut Numbers) {
     let kernel = &mut b.kernel;
     match numbers.below(16) {
         0..3 => {
-            let actions = [
-                FileAction::Dup2 { fd: one, src: two },
-                FileAction::Close(two),
-            ];
+            let actions = [FileAction::Dup2 { fd: one, src: two }, FileAction::Close(two)];
             let actions = &actions[..numbers.below(3)];
             let blob = Some(&b"blob"[..]);
-            let _ = b.spawn_with(
-                pid,
-                SpawnRequest {
-                    actions,
-                    blob,
-                    ..SpawnRequest::default()
-                },
-            );
+            let _ = b.spawn_with(pid, SpawnRequest { actions, blob, ..SpawnRequest::default() });
         }
         3 => drop(kernel.vfork(pid)),
         4 => drop(kernel.exec(pid, b"cat", true, b"cat\0", ENV)),

@@ -63,9 +63,7 @@ pub(super) fn kind(file_type: FileType) -> Kind {
 }
 
 fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
-    seconds
-        .saturating_mul(1_000_000_000)
-        .saturating_add(nanoseconds)
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }
 
 pub(super) fn attr(metadata: &Metadata) -> Attr {
@@ -93,11 +91,7 @@ pub(super) fn key(metadata: &Metadata) -> (u64, u64) {
 /// A time in nanoseconds since 1970 as the host has it; `None` if it cannot.
 pub(super) fn system_time(time: i64) -> Option<SystemTime> {
     let distance = Duration::from_nanos(time.unsigned_abs());
-    if time < 0 {
-        UNIX_EPOCH.checked_sub(distance)
-    } else {
-        UNIX_EPOCH.checked_add(distance)
-    }
+    if time < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
 }
 
 /// A time to set as utimensat(2) takes it.
@@ -106,9 +100,8 @@ pub(super) fn timespec(set: Option<SetTime>) -> Timespec {
     match set {
         None => special(UTIME_OMIT),
         Some(SetTime::Now) => special(UTIME_NOW),
-        Some(SetTime::At(time)) => Timespec {
-            tv_sec: time.div_euclid(1_000_000_000),
-            tv_nsec: time.rem_euclid(1_000_000_000),
-        },
+        Some(SetTime::At(time)) => {
+            Timespec { tv_sec: time.div_euclid(1_000_000_000), tv_nsec: time.rem_euclid(1_000_000_000) }
+        }
     }
 }

@@ -23,10 +23,8 @@ pub(super) struct Listing {
 impl Listing {
     /// Takes over what the host lists now.
     pub(super) fn refresh(&mut self, mut listed: Vec<Listed>) {
-        let mut numbers: HashMap<Vec<u8>, u64> = std::mem::take(&mut self.entries)
-            .into_iter()
-            .map(|(number, entry)| (entry.name, number))
-            .collect();
+        let mut numbers: HashMap<Vec<u8>, u64> =
+            std::mem::take(&mut self.entries).into_iter().map(|(number, entry)| (entry.name, number)).collect();
         // Downwards in number is upwards in name.
         listed.sort_by(|a, b| b.name.cmp(&a.name));
         for entry in listed {
@@ -43,13 +41,7 @@ impl Listing {
         let end = if cookie == 0 { u64::MAX } else { cookie };
         for (number, entry) in self.entries.range(..end).rev() {
             let Listed { name, ino, kind } = entry;
-            if !sink(DirEntry {
-                name: name.clone(),
-                node: NodeId(0),
-                ino: *ino,
-                kind: *kind,
-                next: *number,
-            }) {
+            if !sink(DirEntry { name: name.clone(), node: NodeId(0), ino: *ino, kind: *kind, next: *number }) {
                 break;
             }
         }

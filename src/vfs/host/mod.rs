@@ -40,9 +40,7 @@ pub struct HostDir {
 
 impl std::fmt::Debug for HostDir {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HostDir")
-            .field("writable", &self.writable)
-            .finish_non_exhaustive()
+        f.debug_struct("HostDir").field("writable", &self.writable).finish_non_exhaustive()
     }
 }
 
@@ -55,12 +53,7 @@ impl HostDir {
     pub fn new(dir: Dir, writable: bool) -> io::Result<HostDir> {
         let metadata = dir.dir_metadata()?;
         let attr = attr(&metadata);
-        Ok(HostDir {
-            nodes: Nodes::new(dir, &metadata, attr),
-            writable,
-            listed: ROOT,
-            made: ROOT,
-        })
+        Ok(HostDir { nodes: Nodes::new(dir, &metadata, attr), writable, listed: ROOT, made: ROOT })
     }
 
     /// Gives up the right to change anything.
@@ -93,11 +86,7 @@ impl HostDir {
         let file = dir.open_with(as_path(&name), &options).map_err(errno)?;
         let metadata = file.metadata().map_err(errno)?;
         self.nodes.is_it(node, &metadata)?;
-        if metadata.is_file() {
-            Ok(file.into_std())
-        } else {
-            Err(Errno::NoEnt)
-        }
+        if metadata.is_file() { Ok(file.into_std()) } else { Err(Errno::NoEnt) }
     }
 
     /// Where a file was last found.
@@ -117,14 +106,7 @@ impl HostDir {
         }
         let kept = self.nodes.get(node)?;
         match (&kept.handle, kept.attr.kind) {
-            (
-                Handle::File {
-                    file,
-                    readable,
-                    writable,
-                },
-                _,
-            ) => {
+            (Handle::File { file, readable, writable }, _) => {
                 if (read && !readable) || (write && !writable) {
                     return Err(Errno::Acces);
                 }
@@ -143,15 +125,9 @@ impl HostDir {
         for (readable, writable) in ways.into_iter().filter(|(_, write)| may_write || !write) {
             match self.open(node, readable, writable) {
                 Ok(file) => {
-                    return Ok(Handle::File {
-                        file: Arc::new(file),
-                        readable,
-                        writable,
-                    });
+                    return Ok(Handle::File { file: Arc::new(file), readable, writable });
                 }
-                Err(errno @ (Errno::Acces | Errno::Perm | Errno::RoFs | Errno::TxtBsy)) => {
-                    result = Err(errno)
-                }
+                Err(errno @ (Errno::Acces | Errno::Perm | Errno::RoFs | Errno::TxtBsy)) => result = Err(errno),
                 Err(errno) => return Err(errno),
             }
         }
@@ -159,21 +135,11 @@ impl HostDir {
     }
 
     /// The node of a file just made, held open.
-    fn keep_made(
-        &mut self,
-        file: cap_std::fs::File,
-        dir: NodeId,
-        name: &[u8],
-        mode: u16,
-    ) -> Sys<NodeId> {
+    fn keep_made(&mut self, file: cap_std::fs::File, dir: NodeId, name: &[u8], mode: u16) -> Sys<NodeId> {
         let metadata = file.metadata().map_err(errno)?;
         let node = self.nodes.found(dir, name, &metadata, attr(&metadata));
         let file = Arc::new(file.into_std());
-        self.nodes.get(node)?.handle = Handle::File {
-            file,
-            readable: true,
-            writable: true,
-        };
+        self.nodes.get(node)?.handle = Handle::File { file, readable: true, writable: true };
         let previous = std::mem::replace(&mut self.made, node);
         if previous != node {
             self.nodes.close_unpinned(previous);
@@ -193,15 +159,10 @@ impl HostDir {
                 let metadata = file.metadata().map_err(errno)?;
                 cap_std::fs::Metadata::from_just_metadata(metadata)
             }
-            Handle::None if node.attr.kind == Kind::Dir => {
-                self.nodes.dir(id)?.dir_metadata().map_err(errno)?
-            }
+            Handle::None if node.attr.kind == Kind::Dir => self.nodes.dir(id)?.dir_metadata().map_err(errno)?,
             Handle::None => {
                 let (parent, name) = self.entry_of(id)?;
-                self.nodes
-                    .dir(parent)?
-                    .symlink_metadata(as_path(&name))
-                    .map_err(errno)?
+                self.nodes.dir(parent)?.symlink_metadata(as_path(&name)).map_err(errno)?
             }
         };
         self.nodes.is_it(id, &metadata)?;
@@ -220,21 +181,13 @@ impl HostDir {
         match (handle, node_kind) {
             (Handle::File { file, .. }, _) => {
                 use std::os::unix::fs::PermissionsExt as _;
-                file.set_permissions(std::fs::Permissions::from_mode(mode))
-                    .map_err(errno)
+                file.set_permissions(std::fs::Permissions::from_mode(mode)).map_err(errno)
             }
-            (_, Kind::Dir) => self
-                .nodes
-                .dir(node)?
-                .set_permissions(".", permissions)
-                .map_err(errno),
+            (_, Kind::Dir) => self.nodes.dir(node)?.set_permissions(".", permissions).map_err(errno),
             (_, Kind::File) => {
                 self.fresh_attr(node)?;
                 let (parent, name) = self.entry_of(node)?;
-                self.nodes
-                    .dir(parent)?
-                    .set_permissions(as_path(&name), permissions)
-                    .map_err(errno)
+                self.nodes.dir(parent)?.set_permissions(as_path(&name), permissions).map_err(errno)
             }
             _ => Err(Errno::Perm),
         }
@@ -257,9 +210,7 @@ impl HostDir {
                 let dir = self.nodes.dir(node)?.open(".").map_err(errno)?;
                 Arc::new(dir.into_std())
             }
-            Kind::File => self
-                .file(node, true, false)
-                .or_else(|_| self.file(node, false, true))?,
+            Kind::File => self.file(node, true, false).or_else(|_| self.file(node, false, true))?,
             _ => return self.set_link_times(node, set),
         };
         file.set_times(times).map_err(errno)
@@ -270,10 +221,7 @@ impl HostDir {
         self.fresh_attr(node)?;
         let (parent, name) = self.entry_of(node)?;
         let dir = self.nodes.dir(parent)?;
-        let times = Timestamps {
-            last_access: timespec(set.atime),
-            last_modification: timespec(set.mtime),
-        };
+        let times = Timestamps { last_access: timespec(set.atime), last_modification: timespec(set.mtime) };
         utimensat(&*dir, as_path(&name), &times, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| errno(e.into()))
     }
 
@@ -287,11 +235,7 @@ impl HostDir {
                 continue;
             };
             let name = entry.file_name().into_vec();
-            listed.push(Listed {
-                name,
-                ino: entry.ino(),
-                kind: kind(file_type),
-            });
+            listed.push(Listed { name, ino: entry.ino(), kind: kind(file_type) });
         }
         Ok(listed)
     }
@@ -308,11 +252,7 @@ impl FileSystem for HostDir {
     }
 
     fn lookup(&mut self, dir: NodeId, name: &[u8]) -> Sys<(NodeId, Attr)> {
-        let metadata = self
-            .nodes
-            .dir(dir)?
-            .symlink_metadata(as_path(name))
-            .map_err(errno)?;
+        let metadata = self.nodes.dir(dir)?.symlink_metadata(as_path(name)).map_err(errno)?;
         let attr = attr(&metadata);
         Ok((self.nodes.found(dir, name, &metadata, attr), attr))
     }
@@ -323,11 +263,7 @@ impl FileSystem for HostDir {
             Err(Errno::NoEnt) => {
                 let node = self.nodes.get(node)?;
                 let is_kept = node.removed && node.pins > 0;
-                if is_kept {
-                    Ok(node.attr)
-                } else {
-                    Err(Errno::NoEnt)
-                }
+                if is_kept { Ok(node.attr) } else { Err(Errno::NoEnt) }
             }
             other => other,
         }
@@ -338,11 +274,7 @@ impl FileSystem for HostDir {
             return Err(Errno::Inval);
         }
         let (parent, name) = self.entry_of(node)?;
-        let text = self
-            .nodes
-            .dir(parent)?
-            .read_link_contents(as_path(&name))
-            .map_err(errno)?;
+        let text = self.nodes.dir(parent)?.read_link_contents(as_path(&name)).map_err(errno)?;
         Ok(text.into_os_string().into_vec())
     }
 
@@ -350,17 +282,10 @@ impl FileSystem for HostDir {
         if offset > i64::MAX as u64 {
             return Ok(0);
         }
-        self.file(node, true, false)?
-            .read_at(into, offset)
-            .map_err(errno)
+        self.file(node, true, false)?.read_at(into, offset).map_err(errno)
     }
 
-    fn read_dir(
-        &mut self,
-        dir: NodeId,
-        cookie: u64,
-        sink: &mut dyn FnMut(DirEntry) -> bool,
-    ) -> Sys<()> {
+    fn read_dir(&mut self, dir: NodeId, cookie: u64, sink: &mut dyn FnMut(DirEntry) -> bool) -> Sys<()> {
         let previous = std::mem::replace(&mut self.listed, dir);
         if previous != dir {
             self.nodes.close_unpinned(previous);
@@ -374,9 +299,7 @@ impl FileSystem for HostDir {
         if cookie == 0 || self.nodes.get(dir)?.listing.is_none() {
             let listed = HostDir::list(&*self.nodes.dir(dir)?).map_err(errno)?;
             let listing = &mut self.nodes.get(dir)?.listing;
-            listing
-                .get_or_insert_with(|| Box::new(Listing::default()))
-                .refresh(listed);
+            listing.get_or_insert_with(|| Box::new(Listing::default())).refresh(listed);
         }
         if let Some(listing) = &self.nodes.get(dir)?.listing {
             listing.read(cookie, sink);
@@ -391,11 +314,7 @@ impl FileSystem for HostDir {
 
     fn name(&mut self, dir: NodeId) -> Sys<Vec<u8>> {
         let node = self.nodes.get(dir)?;
-        if node.removed {
-            Err(Errno::NoEnt)
-        } else {
-            Ok(node.name.clone())
-        }
+        if node.removed { Err(Errno::NoEnt) } else { Ok(node.name.clone()) }
     }
 
     fn may_open(&mut self, node: NodeId, read: bool, write: bool) -> Sys<()> {
@@ -405,10 +324,7 @@ impl FileSystem for HostDir {
     fn pin(&mut self, node: NodeId) -> Sys<()> {
         let (kind, is_open) = {
             let node = self.nodes.get(node)?;
-            (
-                node.attr.kind,
-                node.pins > 0 || matches!(node.handle, Handle::File { .. }),
-            )
+            (node.attr.kind, node.pins > 0 || matches!(node.handle, Handle::File { .. }))
         };
         if !is_open {
             let handle = match kind {
@@ -431,15 +347,7 @@ impl FileSystem for HostDir {
         let block_size = 4096;
         let blocks = (1 << 40) / block_size;
         let (files, fs_type) = (1 << 24, 0x0102_1994);
-        StatFs {
-            block_size,
-            blocks,
-            free: blocks,
-            files,
-            files_free: files,
-            name_max: 255,
-            fs_type,
-        }
+        StatFs { block_size, blocks, free: blocks, files, files_free: files, name_max: 255, fs_type }
     }
 
     fn set_attr(&mut self, node: NodeId, set: SetAttr) -> Sys<()> {
@@ -468,15 +376,10 @@ impl FileSystem for HostDir {
         if !self.writable {
             return Err(Errno::RoFs);
         }
-        if offset
-            .checked_add(from.len() as u64)
-            .is_none_or(|end| end > i64::MAX as u64)
-        {
+        if offset.checked_add(from.len() as u64).is_none_or(|end| end > i64::MAX as u64) {
             return Err(Errno::FBig);
         }
-        self.file(node, false, true)?
-            .write_at(from, offset)
-            .map_err(errno)
+        self.file(node, false, true)?.write_at(from, offset).map_err(errno)
     }
 
     fn create(&mut self, dir: NodeId, name: &[u8], new: NewNode<'_>) -> Sys<NodeId> {
@@ -495,9 +398,7 @@ impl FileSystem for HostDir {
                 parent.create_dir_with(path, &builder).map_err(errno)?;
             }
             Kind::Symlink => {
-                parent
-                    .symlink_contents(OsStr::from_bytes(new.target), path)
-                    .map_err(errno)?;
+                parent.symlink_contents(OsStr::from_bytes(new.target), path).map_err(errno)?;
             }
             Kind::CharDevice { .. } | Kind::Fifo => return Err(Errno::Perm),
         }
@@ -511,12 +412,9 @@ impl FileSystem for HostDir {
     fn link(&mut self, node: NodeId, dir: NodeId, name: &[u8]) -> Sys<()> {
         let to = self.dir_to_change(dir)?;
         self.fresh_attr(node)?;
-        let (parent, old) = self
-            .entry_of(node)
-            .map_err(|e| if e == Errno::IsDir { Errno::Perm } else { e })?;
+        let (parent, old) = self.entry_of(node).map_err(|e| if e == Errno::IsDir { Errno::Perm } else { e })?;
         let from = self.nodes.dir(parent)?;
-        from.hard_link(as_path(&old), &to, as_path(name))
-            .map_err(errno)
+        from.hard_link(as_path(&old), &to, as_path(name)).map_err(errno)
     }
 
     fn unlink(&mut self, dir: NodeId, name: &[u8]) -> Sys<()> {
@@ -542,9 +440,7 @@ impl FileSystem for HostDir {
         let (source, target) = (self.dir_to_change(from)?, self.dir_to_change(to)?);
         let moved = self.lookup(from, from_name)?.0;
         let replaced = self.found_at(to, to_name).filter(|node| *node != moved);
-        source
-            .rename(as_path(from_name), &target, as_path(to_name))
-            .map_err(errno)?;
+        source.rename(as_path(from_name), &target, as_path(to_name)).map_err(errno)?;
         if let Some(node) = replaced {
             self.nodes.removed(node, to, to_name);
         }

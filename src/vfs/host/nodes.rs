@@ -24,11 +24,7 @@ const NODES_MAX: usize = if cfg!(test) { 500 } else { 100_000 };
 pub(super) enum Handle {
     None,
     Dir(Arc<Dir>),
-    File {
-        file: Arc<File>,
-        readable: bool,
-        writable: bool,
-    },
+    File { file: Arc<File>, readable: bool, writable: bool },
 }
 
 pub(super) struct Node {
@@ -71,13 +67,7 @@ impl Nodes {
             used: 0,
         };
         let keys = HashMap::from([(node.key, ROOT)]);
-        Nodes {
-            nodes: HashMap::from([(ROOT, node)]),
-            keys,
-            last_id: ROOT.0,
-            tick: 0,
-            open_dirs: Vec::new(),
-        }
+        Nodes { nodes: HashMap::from([(ROOT, node)]), keys, last_id: ROOT.0, tick: 0, open_dirs: Vec::new() }
     }
 
     pub(super) fn knows(&self, id: NodeId) -> bool {
@@ -92,13 +82,7 @@ impl Nodes {
     }
 
     /// The node of what was found as `name` in `parent`.
-    pub(super) fn found(
-        &mut self,
-        parent: NodeId,
-        name: &[u8],
-        metadata: &Metadata,
-        attr: Attr,
-    ) -> NodeId {
+    pub(super) fn found(&mut self, parent: NodeId, name: &[u8], metadata: &Metadata, attr: Attr) -> NodeId {
         self.tick += 1;
         let key = key(metadata);
         if let Some(id) = self.keys.get(&key)
@@ -118,17 +102,7 @@ impl Nodes {
         self.last_id += 1;
         let id = NodeId(self.last_id);
         let (name, used) = (name.to_vec(), self.tick);
-        let node = Node {
-            key,
-            parent,
-            name,
-            attr,
-            pins: 0,
-            handle: Handle::None,
-            listing: None,
-            removed: false,
-            used,
-        };
+        let node = Node { key, parent, name, attr, pins: 0, handle: Handle::None, listing: None, removed: false, used };
         self.nodes.insert(id, node);
         self.keys.insert(key, id);
         id

@@ -54,26 +54,15 @@ impl Overlay {
         // Nothing looks this name up before it is gone again.
         let name = format!(".removed-{}", node.0).into_bytes();
         let copy = self.copy(node, root, &name, keep)?;
-        self.upper
-            .keep_times(root, |upper| upper.unlink(root, &name))?;
+        self.upper.keep_times(root, |upper| upper.unlink(root, &name))?;
         Ok(copy)
     }
 
     /// Copies one node, whose directory is copied, as `name` into `dir`.
     fn copy(&mut self, node: NodeId, dir: NodeId, name: &[u8], keep: u64) -> Sys<NodeId> {
         let attr = self.lower.attr(node)?;
-        let target = if attr.kind == Kind::Symlink {
-            self.lower.readlink(node)?
-        } else {
-            Vec::new()
-        };
-        let new = NewNode {
-            kind: attr.kind,
-            mode: attr.mode,
-            uid: attr.uid,
-            gid: attr.gid,
-            target: &target,
-        };
+        let target = if attr.kind == Kind::Symlink { self.lower.readlink(node)? } else { Vec::new() };
+        let new = NewNode { kind: attr.kind, mode: attr.mode, uid: attr.uid, gid: attr.gid, target: &target };
         // Room for a directory is not asked for: a full tree must still allow to remove.
         let is_free = attr.kind == Kind::Dir;
         let copy = self.upper.keep_times(dir, |upper| {
@@ -84,8 +73,7 @@ impl Overlay {
             }
         })?;
         if let Err(errno) = self.fill(node, copy, dir, name, &attr, keep) {
-            self.upper
-                .keep_times(dir, |upper| upper.unlink(dir, name))?;
+            self.upper.keep_times(dir, |upper| upper.unlink(dir, name))?;
             return Err(errno);
         }
         self.copied.insert(node, copy);
@@ -98,24 +86,12 @@ impl Overlay {
     }
 
     /// Gives a copy what the node below has besides its mode and owner.
-    fn fill(
-        &mut self,
-        node: NodeId,
-        copy: NodeId,
-        dir: NodeId,
-        name: &[u8],
-        attr: &Attr,
-        keep: u64,
-    ) -> Sys<()> {
+    fn fill(&mut self, node: NodeId, copy: NodeId, dir: NodeId, name: &[u8], attr: &Attr, keep: u64) -> Sys<()> {
         match attr.kind {
             Kind::File => self.copy_content(node, copy, attr.size.min(keep))?,
             Kind::Dir => {
                 let parent = self.upper.origin(dir).ok_or(Errno::NoEnt)?;
-                let origin = if parent.is_empty() {
-                    name.to_vec()
-                } else {
-                    [parent, b"/", name].concat()
-                };
+                let origin = if parent.is_empty() { name.to_vec() } else { [parent, b"/", name].concat() };
                 self.upper.set_origin(copy, Some(&origin))?;
                 self.below.insert(copy, node);
             }
@@ -140,12 +116,6 @@ impl Overlay {
             }
             at += count as u64;
         }
-        self.upper.set_attr(
-            copy,
-            SetAttr {
-                size: Some(at),
-                ..SetAttr::default()
-            },
-        )
+        self.upper.set_attr(copy, SetAttr { size: Some(at), ..SetAttr::default() })
     }
 }

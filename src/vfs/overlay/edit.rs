@@ -29,24 +29,15 @@ impl Overlay {
 
     /// Puts a whiteout, whether or not there is room: removing must always be possible.
     fn cover(&mut self, dir: NodeId, name: &[u8]) -> Sys<()> {
-        let new = NewNode {
-            kind: WHITEOUT,
-            mode: 0,
-            uid: 0,
-            gid: 0,
-            target: b"",
-        };
-        self.upper
-            .create_unless_full(dir, name, new, true)
-            .map(drop)
+        let new = NewNode { kind: WHITEOUT, mode: 0, uid: 0, gid: 0, target: b"" };
+        self.upper.create_unless_full(dir, name, new, true).map(drop)
     }
 
     /// Takes a whiteout away; whether there was one.
     fn uncover(&mut self, dir: NodeId, name: &[u8]) -> Sys<bool> {
         let is_hidden = matches!(self.in_upper(dir, name)?, Above::Hidden);
         if is_hidden {
-            self.upper
-                .keep_times(dir, |upper| upper.unlink(dir, name))?;
+            self.upper.keep_times(dir, |upper| upper.unlink(dir, name))?;
         }
         Ok(is_hidden)
     }
@@ -72,11 +63,7 @@ impl Overlay {
         } else {
             self.note_removed(node);
         }
-        if shows_below {
-            self.cover(dir, name)
-        } else {
-            Ok(())
-        }
+        if shows_below { self.cover(dir, name) } else { Ok(()) }
     }
 
     /// Remembers that an open node below has lost its name.
@@ -94,11 +81,7 @@ impl Overlay {
             is_empty = false;
             false
         })?;
-        if is_empty {
-            Ok(())
-        } else {
-            Err(Errno::NotEmpty)
-        }
+        if is_empty { Ok(()) } else { Err(Errno::NotEmpty) }
     }
 
     /// Takes the whiteouts out of a directory in which nothing shows, and lets nothing show through.
@@ -110,9 +93,7 @@ impl Overlay {
             names.push(entry.name);
             true
         })?;
-        names
-            .iter()
-            .try_for_each(|name| self.upper.unlink(dir, name))
+        names.iter().try_for_each(|name| self.upper.unlink(dir, name))
     }
 
     /// Whether `dir` is `ancestor` or below it.
@@ -129,13 +110,7 @@ impl Overlay {
     }
 
     /// rename(2).
-    pub(super) fn move_entry(
-        &mut self,
-        from: NodeId,
-        from_name: &[u8],
-        to: NodeId,
-        to_name: &[u8],
-    ) -> Sys<()> {
+    pub(super) fn move_entry(&mut self, from: NodeId, from_name: &[u8], to: NodeId, to_name: &[u8]) -> Sys<()> {
         let (source, attr) = self.lookup(from, from_name)?;
         let target = match self.lookup(to, to_name) {
             Err(Errno::NoEnt) => None,
@@ -154,9 +129,7 @@ impl Overlay {
         let (from, to) = (self.raise(from)?, self.raise(to)?);
         let shows_below = self.lookup_below(from, from_name).is_ok();
         match (self.in_upper(to, to_name)?, target) {
-            (Above::Found(node, attr), _) if attr.kind == Kind::Dir => {
-                self.clear_whiteouts(node)?
-            }
+            (Above::Found(node, attr), _) if attr.kind == Kind::Dir => self.clear_whiteouts(node)?,
             (Above::Nothing, Some((target, _))) => self.note_removed(target),
             _ => {}
         }
@@ -166,20 +139,11 @@ impl Overlay {
             self.cover(to, to_name)?;
         }
         result?;
-        if shows_below {
-            self.cover(from, from_name)
-        } else {
-            Ok(())
-        }
+        if shows_below { self.cover(from, from_name) } else { Ok(()) }
     }
 
     /// Whether a rename may replace `target`.
-    fn check_replace(
-        &mut self,
-        from: NodeId,
-        source: &Attr,
-        (target, attr): (NodeId, Attr),
-    ) -> Sys<()> {
+    fn check_replace(&mut self, from: NodeId, source: &Attr, (target, attr): (NodeId, Attr)) -> Sys<()> {
         if attr.kind == Kind::Dir && self.is_within(from, target) {
             return Err(Errno::NotEmpty);
         }

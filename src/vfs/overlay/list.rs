@@ -10,12 +10,7 @@ use crate::vfs::FileSystem as _;
 use crate::vfs::types::{DirEntry, NodeId};
 
 impl Overlay {
-    pub(super) fn list(
-        &mut self,
-        dir: NodeId,
-        cookie: u64,
-        sink: &mut dyn FnMut(DirEntry) -> bool,
-    ) -> Sys<()> {
+    pub(super) fn list(&mut self, dir: NodeId, cookie: u64, sink: &mut dyn FnMut(DirEntry) -> bool) -> Sys<()> {
         let (upper, lower) = match self.place(dir) {
             Place::Lower(lower) => (None, Some(lower)),
             Place::Upper(upper) => (Some(upper), self.below(upper)),
@@ -28,9 +23,7 @@ impl Overlay {
             return Ok(());
         }
         match lower {
-            Some(lower) => {
-                self.list_lower(upper, lower, if is_above { 0 } else { cookie >> 1 }, sink)
-            }
+            Some(lower) => self.list_lower(upper, lower, if is_above { 0 } else { cookie >> 1 }, sink),
             None => Ok(()),
         }
     }
@@ -44,24 +37,14 @@ impl Overlay {
         sink: &mut dyn FnMut(DirEntry) -> bool,
     ) -> Sys<bool> {
         let mut goes_on = true;
-        let Overlay {
-            lower: below,
-            upper: above,
-            inos,
-            ..
-        } = self;
+        let Overlay { lower: below, upper: above, inos, .. } = self;
         above.read_dir(upper, cookie, &mut |entry| {
             let is_elsewhere = lower.is_some_and(|lower| below.lookup(lower, &entry.name).is_ok());
             if entry.kind == WHITEOUT || is_elsewhere {
                 return true;
             }
             let (node, ino) = (Place::Upper(entry.node).id(), shown_ino(inos, entry.node));
-            goes_on = sink(DirEntry {
-                node,
-                ino,
-                next: entry.next << 1 | 1,
-                ..entry
-            });
+            goes_on = sink(DirEntry { node, ino, next: entry.next << 1 | 1, ..entry });
             goes_on
         })?;
         Ok(goes_on)
@@ -75,31 +58,16 @@ impl Overlay {
         cookie: u64,
         sink: &mut dyn FnMut(DirEntry) -> bool,
     ) -> Sys<()> {
-        let Overlay {
-            lower: below,
-            upper: above,
-            inos,
-            ..
-        } = self;
+        let Overlay { lower: below, upper: above, inos, .. } = self;
         below.read_dir(lower, cookie, &mut |entry| {
             let next = entry.next << 1;
             match upper.map(|upper| above.lookup(upper, &entry.name)) {
                 Some(Ok((_, attr))) if attr.kind == WHITEOUT => true,
                 Some(Ok((node, attr))) => {
                     let (id, ino) = (Place::Upper(node).id(), shown_ino(inos, node));
-                    sink(DirEntry {
-                        node: id,
-                        ino,
-                        kind: attr.kind,
-                        next,
-                        ..entry
-                    })
+                    sink(DirEntry { node: id, ino, kind: attr.kind, next, ..entry })
                 }
-                _ => sink(DirEntry {
-                    node: NodeId(0),
-                    next,
-                    ..entry
-                }),
+                _ => sink(DirEntry { node: NodeId(0), next, ..entry }),
             }
         })
     }

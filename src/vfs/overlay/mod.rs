@@ -20,10 +20,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Marks a name below as removed. Nothing but an overlay makes such a node.
-const WHITEOUT: Kind = Kind::CharDevice {
-    major: u32::MAX,
-    minor: u32::MAX,
-};
+const WHITEOUT: Kind = Kind::CharDevice { major: u32::MAX, minor: u32::MAX };
 
 /// Added to the upper tree's inode numbers, so that they are not those of files below.
 const INO_BASE: u64 = 1 << 40;
@@ -62,11 +59,7 @@ enum Above {
 
 impl Place {
     fn of(id: NodeId) -> Place {
-        if id.0 & 1 == 1 {
-            Place::Upper(NodeId(id.0 >> 1))
-        } else {
-            Place::Lower(NodeId(id.0 >> 1))
-        }
+        if id.0 & 1 == 1 { Place::Upper(NodeId(id.0 >> 1)) } else { Place::Lower(NodeId(id.0 >> 1)) }
     }
 
     fn id(self) -> NodeId {
@@ -79,10 +72,7 @@ impl Place {
 
 impl std::fmt::Debug for Overlay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Overlay")
-            .field("lower", &self.lower)
-            .field("upper", &self.upper)
-            .finish_non_exhaustive()
+        f.debug_struct("Overlay").field("lower", &self.lower).field("upper", &self.upper).finish_non_exhaustive()
     }
 }
 
@@ -93,26 +83,13 @@ impl Overlay {
     }
 
     /// The same with another clock.
-    pub fn with_clock(
-        lower: HostDir,
-        upper: Tree,
-        limits: &Limits,
-        clock: Arc<dyn Clock>,
-    ) -> Sys<Overlay> {
+    pub fn with_clock(lower: HostDir, upper: Tree, limits: &Limits, clock: Arc<dyn Clock>) -> Sys<Overlay> {
         let (mut lower, mut upper) = (lower.read_only(), TreeFs::new(upper, limits, clock));
         let (top, bottom) = (upper.root(), lower.root());
         if upper.origin(top).is_none() {
             let attr = lower.attr(bottom)?;
             let (mode, uid, gid) = (Some(attr.mode), Some(attr.uid), Some(attr.gid));
-            upper.set_attr(
-                top,
-                SetAttr {
-                    mode,
-                    uid,
-                    gid,
-                    ..SetAttr::default()
-                },
-            )?;
+            upper.set_attr(top, SetAttr { mode, uid, gid, ..SetAttr::default() })?;
             upper.set_times(top, &attr)?;
             upper.set_origin(top, Some(b""))?;
         }
@@ -130,10 +107,7 @@ impl Overlay {
     /// Where the node is now.
     fn place(&self, id: NodeId) -> Place {
         match Place::of(id) {
-            Place::Lower(node) => self
-                .copied
-                .get(&node)
-                .map_or(Place::Lower(node), |copy| Place::Upper(*copy)),
+            Place::Lower(node) => self.copied.get(&node).map_or(Place::Lower(node), |copy| Place::Upper(*copy)),
             upper @ Place::Upper(_) => upper,
         }
     }
@@ -147,10 +121,7 @@ impl Overlay {
         }
         let origin = self.upper.origin(dir)?.to_vec();
         let mut at = self.lower.root();
-        for name in origin
-            .split(|byte| *byte == b'/')
-            .filter(|name| !name.is_empty())
-        {
+        for name in origin.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
             let (next, attr) = self.lower.lookup(at, name).ok()?;
             at = (attr.kind == Kind::Dir).then_some(next)?;
         }
@@ -187,11 +158,7 @@ impl Overlay {
         let ino = shown_ino(&self.inos, node);
         // How many subdirectories show through is not known without reading both: 1 says so.
         let is_merged = attr.kind == Kind::Dir && self.upper.origin(node).is_some();
-        Attr {
-            ino,
-            nlink: if is_merged { 1 } else { attr.nlink },
-            ..attr
-        }
+        Attr { ino, nlink: if is_merged { 1 } else { attr.nlink }, ..attr }
     }
 
     /// What the upper tree alone says of a name.
@@ -233,11 +200,7 @@ impl FileSystem for Overlay {
             Place::Upper(node) => self.upper_attr(node),
             Place::Lower(node) => {
                 let attr = self.lower.attr(node)?;
-                let nlink = if self.removed.contains(&node) {
-                    0
-                } else {
-                    attr.nlink
-                };
+                let nlink = if self.removed.contains(&node) { 0 } else { attr.nlink };
                 Ok(Attr { nlink, ..attr })
             }
         }
@@ -257,12 +220,7 @@ impl FileSystem for Overlay {
         }
     }
 
-    fn read_dir(
-        &mut self,
-        dir: NodeId,
-        cookie: u64,
-        sink: &mut dyn FnMut(DirEntry) -> bool,
-    ) -> Sys<()> {
+    fn read_dir(&mut self, dir: NodeId, cookie: u64, sink: &mut dyn FnMut(DirEntry) -> bool) -> Sys<()> {
         self.list(dir, cookie, sink)
     }
 

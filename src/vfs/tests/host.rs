@@ -11,19 +11,12 @@ fn mounted(rights: Rights) -> (Fixture, Scratch) {
     let scratch = Scratch::new("host").with("in").with("out");
     fs::write(scratch.at("out/secret"), "SECRET").unwrap();
     let mut tree = Tree::new();
-    tree.put_file(b"/etc/passwd", "guest's".into(), 0o644, 0, 0, 0, None)
-        .unwrap();
+    tree.put_file(b"/etc/passwd", "guest's".into(), 0o644, 0, 0, 0, None).unwrap();
     tree.put_dir(b"/m", 0o755, 0, 0, 0).unwrap();
     let mut f = Fixture::with(tree, &Limits::default());
     let dir = cap_std::fs::Dir::open_ambient_dir(scratch.at("in"), ambient_authority()).unwrap();
     fs::set_permissions(scratch.at("in"), fs::Permissions::from_mode(0o755)).unwrap();
-    f.vfs
-        .mount(
-            b"/m",
-            Box::new(HostDir::new(dir, rights.write).unwrap()),
-            rights,
-        )
-        .unwrap();
+    f.vfs.mount(b"/m", Box::new(HostDir::new(dir, rights.write).unwrap()), rights).unwrap();
     (f, scratch)
 }
 
@@ -39,44 +32,27 @@ fn host_and_guest_see_each_other() {
     fs::set_permissions(inside("from_host"), fs::Permissions::from_mode(0o604)).unwrap();
     let attr = f.stat("m/from_host").unwrap();
     let metadata = fs::metadata(inside("from_host")).unwrap();
-    assert_eq!(
-        (attr.uid, attr.gid, attr.mode, attr.size, attr.ino),
-        (1000, 1000, 0o604, 5, metadata.ino())
-    );
-    assert_eq!(
-        attr.mtime,
-        metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec()
-    );
+    assert_eq!((attr.uid, attr.gid, attr.mode, attr.size, attr.ino), (1000, 1000, 0o604, 5, metadata.ino()));
+    assert_eq!(attr.mtime, metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec());
     assert_eq!(f.text("m/from_host"), "hello");
     let loc = f.open("m/new", "wcx", 0o666).unwrap();
     assert_eq!(f.vfs.append(loc, b"guest").unwrap(), (5, 5));
     assert_eq!(fs::read(inside("new")).unwrap(), b"guest");
-    assert_eq!(
-        host_mode(&inside("new")),
-        0o666,
-        "the host's umask does not count"
-    );
+    assert_eq!(host_mode(&inside("new")), 0o666, "the host's umask does not count");
     f.vfs.mkdir(&USER, f.cwd, b"m/dir", 0o1777).unwrap();
     assert_eq!(host_mode(&inside("dir")), 0o1777);
     f.chmod("m/new", 0o6755).unwrap();
     assert_eq!(host_mode(&inside("new")), 0o755, "set-id bits do not cross");
     f.chmod("m/dir", 0o700).unwrap();
     assert_eq!(host_mode(&inside("dir")), 0o700);
-    let at = |time| SetAttr {
-        mtime: Some(SetTime::At(time)),
-        atime: Some(SetTime::Now),
-        ..SetAttr::default()
-    };
+    let at = |time| SetAttr { mtime: Some(SetTime::At(time)), atime: Some(SetTime::Now), ..SetAttr::default() };
     f.set("m/new", at(1_500_000_000_123_456_789)).unwrap();
     f.set("m/dir", at(-5_000_000_001)).unwrap();
     assert_eq!(f.stat("m/new").unwrap().mtime, 1_500_000_000_123_456_789);
     assert_eq!(f.stat("m/dir").unwrap().mtime, -5_000_000_001);
     assert!(f.stat("m/dir").unwrap().atime > 1_500_000_000_000_000_000);
     f.symlink("/etc/passwd", "m/link").unwrap();
-    assert_eq!(
-        fs::read_link(inside("link")).unwrap(),
-        Path::new("/etc/passwd")
-    );
+    assert_eq!(fs::read_link(inside("link")).unwrap(), Path::new("/etc/passwd"));
     let link = f.vfs.resolve(&USER, f.cwd, b"m/link", Follow::NoLast).unwrap();
     f.vfs.set_attr(&USER, link, at(-1_500_000_001)).unwrap();
     assert_eq!(f.lstat("m/link").unwrap().mtime, -1_500_000_001);
@@ -98,11 +74,7 @@ fn host_and_guest_see_each_other() {
         assert_eq!(result.unwrap_err(), errno);
     }
     f.as_user(0, 0);
-    assert_eq!(
-        f.chown("m/from_host", 0, 0).unwrap_err(),
-        Perm,
-        "not even the guest's root gives files away"
-    );
+    assert_eq!(f.chown("m/from_host", 0, 0).unwrap_err(), Perm, "not even the guest's root gives files away");
     f.chown("m/from_host", 1000, 1000).unwrap();
 }
 
@@ -111,37 +83,21 @@ fn names_are_bytes() {
     let (mut f, scratch) = mounted(Rights::READ_WRITE);
     let name = b"\xff\n \\ \x01";
     let path = [b"m/", &name[..]].concat();
-    let flags = OpenFlags {
-        write: true,
-        create: true,
-        ..OpenFlags::default()
-    };
+    let flags = OpenFlags { write: true, create: true, ..OpenFlags::default() };
     f.vfs.open(&USER, f.cwd, &path, flags, 0o644).unwrap();
-    assert!(
-        scratch
-            .at("in")
-            .join(std::ffi::OsStr::from_bytes(name))
-            .exists()
-    );
+    assert!(scratch.at("in").join(std::ffi::OsStr::from_bytes(name)).exists());
     f.vfs.unlink(&USER, f.cwd, &path).unwrap();
 }
 
 #[test]
 fn read_only_means_it() {
     // Both the mount's rights and the directory's own flag refuse.
-    for rights in [
-        Rights::READ_ONLY,
-        Rights {
-            read: true,
-            write: true,
-        },
-    ] {
+    for rights in [Rights::READ_ONLY, Rights { read: true, write: true }] {
         let (mut f, scratch) = mounted(rights);
         fs::write(scratch.at("in/f"), "old").unwrap();
         fs::create_dir(scratch.at("in/d")).unwrap();
         if rights.write {
-            let dir =
-                cap_std::fs::Dir::open_ambient_dir(scratch.at("in"), ambient_authority()).unwrap();
+            let dir = cap_std::fs::Dir::open_ambient_dir(scratch.at("in"), ambient_authority()).unwrap();
             let fs = HostDir::new(dir, true).unwrap().read_only();
             f.vfs.mount(b"/m", Box::new(fs), rights).unwrap();
         }
@@ -182,24 +138,12 @@ fn no_symlink_leads_out() {
     fs::create_dir(inside("d")).unwrap();
     symlink("../../out/secret", inside("d/deep")).unwrap();
     // What a link says is taken in the guest's name space.
-    for path in [
-        "m/abs",
-        "m/far",
-        "m/twice",
-        "m/../etc/passwd",
-        "m/d/../../etc/passwd",
-    ] {
+    for path in ["m/abs", "m/far", "m/twice", "m/../etc/passwd", "m/d/../../etc/passwd"] {
         assert_eq!(f.text(path), "guest's", "{path}");
     }
-    for path in [
-        "m/absdir/secret",
-        "m/up/secret",
-        "m/upfile",
-        "m/proc",
-        "m/d/deep",
-        "m/../out/secret",
-        "m/d/../../out/secret",
-    ] {
+    for path in
+        ["m/absdir/secret", "m/up/secret", "m/upfile", "m/proc", "m/d/deep", "m/../out/secret", "m/d/../../out/secret"]
+    {
         assert_eq!(f.get(path).unwrap_err(), NoEnt, "{path}");
     }
     // Nor does making, changing or removing through one.
@@ -209,17 +153,9 @@ fn no_symlink_leads_out() {
     assert_eq!(f.unlink("m/up/secret").unwrap_err(), NoEnt);
     assert_eq!(f.chmod("m/upfile", 0o777).unwrap_err(), NoEnt);
     f.as_user(0, 0);
-    assert_eq!(
-        f.put("m/upfile", "x").unwrap_err(),
-        NoEnt,
-        "no directory /out in the guest"
-    );
+    assert_eq!(f.put("m/upfile", "x").unwrap_err(), NoEnt, "no directory /out in the guest");
     f.link("m/upfile", "m/hard").unwrap();
-    assert_eq!(
-        f.readlink("m/hard").unwrap(),
-        "../out/secret",
-        "the link, not what it names"
-    );
+    assert_eq!(f.readlink("m/hard").unwrap(), "../out/secret", "the link, not what it names");
     f.unlink("m/up").unwrap();
     assert_eq!(fs::read(out.join("secret")).unwrap(), b"SECRET");
     assert_eq!(fs::read_dir(&out).unwrap().count(), 1);
@@ -233,11 +169,7 @@ fn replaced_by_a_symlink() {
     fs::create_dir_all(inside("a/b")).unwrap();
     fs::write(inside("a/b/secret"), "inner").unwrap();
     fs::write(inside("file"), "inner").unwrap();
-    let (a, b, secret) = (
-        f.loc("m/a").unwrap(),
-        f.loc("m/a/b").unwrap(),
-        f.loc("m/a/b/secret").unwrap(),
-    );
+    let (a, b, secret) = (f.loc("m/a").unwrap(), f.loc("m/a/b").unwrap(), f.loc("m/a/b/secret").unwrap());
     let file = f.loc("m/file").unwrap();
     // Push the directories out of the cache of open ones.
     for n in 0..40 {
@@ -255,18 +187,7 @@ fn replaced_by_a_symlink() {
         assert!(f.vfs.truncate(loc, 0).is_err());
         assert!(f.vfs.pin(loc).is_err());
         assert!(f.vfs.attr(loc).is_err());
-        assert!(
-            f.vfs
-                .set_attr(
-                    &USER,
-                    loc,
-                    SetAttr {
-                        mode: Some(0o777),
-                        ..SetAttr::default()
-                    }
-                )
-                .is_err()
-        );
+        assert!(f.vfs.set_attr(&USER, loc, SetAttr { mode: Some(0o777), ..SetAttr::default() }).is_err());
     }
     f.cwd = b;
     assert!(f.get("secret").is_err());
@@ -275,11 +196,7 @@ fn replaced_by_a_symlink() {
     assert!(f.unlink("secret").is_err());
     assert!(f.vfs.pin(b).is_err());
     f.cwd = a;
-    assert_eq!(
-        f.get("b/secret").unwrap_err(),
-        NoEnt,
-        "walked anew, the link leads to the guest's own"
-    );
+    assert_eq!(f.get("b/secret").unwrap_err(), NoEnt, "walked anew, the link leads to the guest's own");
     assert_eq!(fs::read(scratch.at("out/secret")).unwrap(), b"SECRET");
     assert_eq!(fs::read_dir(scratch.at("out")).unwrap().count(), 1);
     // A pinned directory is the directory, wherever the host has moved it.
@@ -314,11 +231,7 @@ fn swapped_under_a_walk() {
     };
     let (mut good, mut bad) = (0, 0);
     for n in 0..5_000 {
-        let result = if n % 3 == 0 {
-            f.put("m/d/made", "x").map(|()| b"inner".to_vec())
-        } else {
-            f.get("m/d/secret")
-        };
+        let result = if n % 3 == 0 { f.put("m/d/made", "x").map(|()| b"inner".to_vec()) } else { f.get("m/d/secret") };
         match result {
             Ok(content) => {
                 assert_eq!(content, b"inner");
@@ -332,11 +245,7 @@ fn swapped_under_a_walk() {
     }
     stop.store(true, Ordering::Relaxed);
     swapper.join().unwrap();
-    assert_eq!(
-        fs::read_dir(scratch.at("out")).unwrap().count(),
-        1,
-        "nothing was made outside"
-    );
+    assert_eq!(fs::read_dir(scratch.at("out")).unwrap().count(), 1, "nothing was made outside");
     assert!(good > 0, "{good} {bad}");
 }
 
@@ -344,17 +253,11 @@ fn swapped_under_a_walk() {
 fn what_is_no_file_is_not_opened() {
     let (mut f, scratch) = mounted(Rights::READ_WRITE);
     let inside = |path: &str| scratch.at("in").join(path);
-    let made = std::process::Command::new("mkfifo")
-        .arg(inside("p"))
-        .status()
-        .unwrap();
+    let made = std::process::Command::new("mkfifo").arg(inside("p")).status().unwrap();
     assert!(made.success());
     let _socket = std::os::unix::net::UnixListener::bind(inside("s")).unwrap();
     assert_eq!(f.stat("m/p").unwrap().kind, Kind::Fifo);
-    assert_eq!(
-        f.stat("m/s").unwrap().kind,
-        Kind::CharDevice { major: 0, minor: 0 }
-    );
+    assert_eq!(f.stat("m/s").unwrap().kind, Kind::CharDevice { major: 0, minor: 0 });
     f.as_user(0, 0);
     let p = f.open("m/p", "r", 0).unwrap();
     f.vfs.pin(p).unwrap();
@@ -367,13 +270,7 @@ fn what_is_no_file_is_not_opened() {
     fs::write(inside("f"), "x").unwrap();
     let loc = f.loc("m/f").unwrap();
     fs::remove_file(inside("f")).unwrap();
-    assert!(
-        std::process::Command::new("mkfifo")
-            .arg(inside("f"))
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(std::process::Command::new("mkfifo").arg(inside("f")).status().unwrap().success());
     assert!(f.vfs.read_at(loc, 0, &mut [0]).is_err());
     assert!(f.vfs.pin(loc).is_err());
 }
@@ -392,17 +289,7 @@ fn an_open_file_outlives_its_name() {
     assert_eq!(f.vfs.read_at(loc, 0, &mut buffer), Ok(7));
     assert_eq!(&buffer[..7], b"Content");
     assert_eq!(f.vfs.attr(loc).unwrap().nlink, 0);
-    f.vfs
-        .set_attr(
-            &USER,
-            loc,
-            SetAttr {
-                size: Some(1),
-                mode: Some(0o600),
-                ..SetAttr::default()
-            },
-        )
-        .unwrap();
+    f.vfs.set_attr(&USER, loc, SetAttr { size: Some(1), mode: Some(0o600), ..SetAttr::default() }).unwrap();
     assert_eq!(f.vfs.attr(loc).unwrap().size, 1);
     assert_eq!(f.text("m/f"), "another");
     f.vfs.unpin(loc);
@@ -437,20 +324,14 @@ fn hard_links_are_one_node() {
     fs::write(scratch.at("in/f"), "x").unwrap();
     fs::hard_link(scratch.at("in/f"), scratch.at("in/d/g")).unwrap();
     assert_eq!(f.loc("m/f").unwrap(), f.loc("m/d/g").unwrap());
-    assert_eq!(
-        (f.stat("m/f").unwrap().nlink, f.stat("m/d/g").unwrap().nlink),
-        (2, 2)
-    );
+    assert_eq!((f.stat("m/f").unwrap().nlink, f.stat("m/d/g").unwrap().nlink), (2, 2));
     f.rename("m/f", "m/d/g").unwrap();
     assert_eq!(f.stat("m/f").unwrap().nlink, 2, "one file: nothing happens");
     f.unlink("m/f").unwrap();
     assert_eq!(f.text("m/d/g"), "x");
     f.link("m/d/g", "m/f").unwrap();
     f.put("m/f", "y").unwrap();
-    assert_eq!(
-        (f.text("m/d/g"), f.stat("m/d/g").unwrap().nlink),
-        ("y".into(), 2)
-    );
+    assert_eq!((f.text("m/d/g"), f.stat("m/d/g").unwrap().nlink), ("y".into(), 2));
 }
 
 #[test]
@@ -482,10 +363,7 @@ fn listings_are_stable_for_several_readers() {
         fs::write(scratch.at(&format!("in/new{round}")), "").unwrap();
     }
     for (_, seen) in readers {
-        let stays: Vec<_> = seen
-            .iter()
-            .filter(|name| name.starts_with("stays"))
-            .collect();
+        let stays: Vec<_> = seen.iter().filter(|name| name.starts_with("stays")).collect();
         assert_eq!(stays.len(), 50);
         assert!(stays.is_sorted());
     }
@@ -506,11 +384,7 @@ fn deep_and_wide() {
     }
     assert_eq!(&f.vfs.bytes(kept).unwrap()[..], b"kept");
     assert_eq!(f.loc("m/p/kept").unwrap(), kept);
-    assert_eq!(
-        f.vfs.path_of(p).unwrap(),
-        b"/m/p",
-        "what leads to a pinned node stays"
-    );
+    assert_eq!(f.vfs.path_of(p).unwrap(), b"/m/p", "what leads to a pinned node stays");
     assert!(f.vfs.attr(f.vfs.root()).is_ok());
     // Deeper than directories are held open.
     let deep = vec!["n"; 60].join("/");
@@ -523,10 +397,7 @@ fn deep_and_wide() {
         f.ls(&format!("m/p/{n}"));
     }
     assert_eq!(&f.vfs.bytes(loc).unwrap()[..], b"deep");
-    assert_eq!(
-        f.path_of(&format!("m/{deep}")).unwrap(),
-        format!("/m/{deep}")
-    );
+    assert_eq!(f.path_of(&format!("m/{deep}")).unwrap(), format!("/m/{deep}"));
 }
 
 #[test]
@@ -560,12 +431,7 @@ fn content_by_position() {
     let loc = f.loc("m/f").unwrap();
     assert_eq!(f.vfs.write_at(loc, 20, b"end"), Ok(3));
     assert_eq!(f.get("m/f").unwrap(), b"0123456789\0\0\0\0\0\0\0\0\0\0end");
-    fs::File::options()
-        .write(true)
-        .open(scratch.at("in/f"))
-        .unwrap()
-        .write_at(b"HOST", 0)
-        .unwrap();
+    fs::File::options().write(true).open(scratch.at("in/f")).unwrap().write_at(b"HOST", 0).unwrap();
     assert_eq!(&f.get("m/f").unwrap()[..6], b"HOST45");
     assert_eq!(f.vfs.write_at(loc, u64::MAX, b"x").unwrap_err(), FBig);
     assert_eq!(f.vfs.truncate(loc, u64::MAX).unwrap_err(), FBig);
@@ -585,11 +451,7 @@ fn what_the_host_refuses_is_refused_at_open() {
     let (mut f, scratch) = mounted(Rights::READ_WRITE);
     let loc = f.open("m/sealed", "wcx", 0o444).unwrap();
     f.vfs.pin(loc).unwrap();
-    assert_eq!(
-        f.vfs.write_at(loc, 0, b"once"),
-        Ok(4),
-        "who makes a file may write it whatever its mode"
-    );
+    assert_eq!(f.vfs.write_at(loc, 0, b"once"), Ok(4), "who makes a file may write it whatever its mode");
     f.vfs.unpin(loc);
     assert_eq!(host_mode(&scratch.at("in/sealed")), 0o444);
     assert_eq!(f.open("m/sealed", "w", 0).unwrap_err(), Acces);

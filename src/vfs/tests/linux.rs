@@ -38,21 +38,13 @@ struct Flags {
 /// Relative paths over few names, with everything that makes a path odd.
 fn path() -> impl Strategy<Value = String> {
     let name = prop_oneof![4 => "[abc]", 1 => Just(".".to_string()), 1 => Just("..".to_string())];
-    (
-        vec(name, 1..4),
-        prop_oneof![5 => Just(""), 1 => Just("/"), 1 => Just("//")],
-    )
+    (vec(name, 1..4), prop_oneof![5 => Just(""), 1 => Just("/"), 1 => Just("//")])
         .prop_map(|(names, end)| names.join("/") + end)
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let flags = any::<[bool; 5]>().prop_map(|[read, write, create, excl, trunc]| Flags {
-        read,
-        write,
-        create,
-        excl,
-        trunc,
-    });
+    let flags =
+        any::<[bool; 5]>().prop_map(|[read, write, create, excl, trunc]| Flags { read, write, create, excl, trunc });
     prop_oneof![
         3 => path().prop_map(Op::Mkdir),
         1 => path().prop_map(Op::Rmdir),
@@ -87,10 +79,7 @@ fn errno_name(number: i32) -> String {
         (39, Errno::NotEmpty),
         (40, Errno::Loop),
     ];
-    known
-        .iter()
-        .find(|(n, _)| *n == number)
-        .map_or(format!("{number}"), |(_, errno)| format!("{errno:?}"))
+    known.iter().find(|(n, _)| *n == number).map_or(format!("{number}"), |(_, errno)| format!("{errno:?}"))
 }
 
 fn on_host(root: &Path, op: &Op) -> Answer {
@@ -99,11 +88,7 @@ fn on_host(root: &Path, op: &Op) -> Answer {
     let told = |metadata: fs::Metadata| {
         let kind = if metadata.is_symlink() { 'l' } else { 'f' };
         let numbers = (metadata.nlink(), metadata.len());
-        if metadata.is_dir() {
-            "d".to_string()
-        } else {
-            format!("{kind}{numbers:?}")
-        }
+        if metadata.is_dir() { "d".to_string() } else { format!("{kind}{numbers:?}") }
     };
     let done = |()| String::new();
     let result: io::Result<String> = match op {
@@ -115,13 +100,8 @@ fn on_host(root: &Path, op: &Op) -> Answer {
         Op::Rename(a, b) => fs::rename(at(a), at(b)).map(done),
         Op::Open(p, flags) => {
             let mut options = fs::OpenOptions::new();
-            options
-                .read(flags.read)
-                .write(flags.write)
-                .truncate(flags.trunc);
-            options
-                .create(flags.create && !flags.excl)
-                .create_new(flags.create && flags.excl);
+            options.read(flags.read).write(flags.write).truncate(flags.trunc);
+            options.create(flags.create && !flags.excl).create_new(flags.create && flags.excl);
             options.open(at(p)).map(|_| String::new())
         }
         Op::Write(p, offset, byte) => fs::OpenOptions::new()
@@ -129,11 +109,9 @@ fn on_host(root: &Path, op: &Op) -> Answer {
             .open(at(p))
             .and_then(|file| file.write_at(&[*byte; 300], *offset))
             .map(|n| n.to_string()),
-        Op::Truncate(p, size) => fs::OpenOptions::new()
-            .write(true)
-            .open(at(p))
-            .and_then(|file| file.set_len(*size))
-            .map(done),
+        Op::Truncate(p, size) => {
+            fs::OpenOptions::new().write(true).open(at(p)).and_then(|file| file.set_len(*size)).map(done)
+        }
         Op::Stat(p) => fs::metadata(at(p)).map(told),
         Op::Lstat(p) => fs::symlink_metadata(at(p)).map(told),
         Op::Readlink(p) => fs::read_link(at(p)).map(|text| text.display().to_string()),
@@ -156,33 +134,14 @@ fn on_tree(f: &mut Fixture, op: &Op) -> Answer {
         Op::Link(a, b) => f.link(a, b).map(done),
         Op::Rename(a, b) => f.rename(a, b).map(done),
         Op::Open(p, flags) => {
-            let Flags {
-                read,
-                write,
-                create,
-                excl,
-                trunc,
-            } = *flags;
-            let flags = OpenFlags {
-                read,
-                write,
-                create,
-                excl,
-                trunc,
-                ..OpenFlags::default()
-            };
-            f.vfs
-                .open(&f.cred, f.cwd, p.as_bytes(), flags, 0o644)
-                .map(|_| String::new())
+            let Flags { read, write, create, excl, trunc } = *flags;
+            let flags = OpenFlags { read, write, create, excl, trunc, ..OpenFlags::default() };
+            f.vfs.open(&f.cred, f.cwd, p.as_bytes(), flags, 0o644).map(|_| String::new())
         }
-        Op::Write(p, offset, byte) => f
-            .open(p, "w", 0)
-            .and_then(|loc| f.vfs.write_at(loc, *offset, &[*byte; 300]))
-            .map(|n| n.to_string()),
-        Op::Truncate(p, size) => f
-            .open(p, "w", 0)
-            .and_then(|loc| f.vfs.truncate(loc, *size))
-            .map(done),
+        Op::Write(p, offset, byte) => {
+            f.open(p, "w", 0).and_then(|loc| f.vfs.write_at(loc, *offset, &[*byte; 300])).map(|n| n.to_string())
+        }
+        Op::Truncate(p, size) => f.open(p, "w", 0).and_then(|loc| f.vfs.truncate(loc, *size)).map(done),
         Op::Stat(p) => f.stat(p).map(told),
         Op::Lstat(p) => f.lstat(p).map(told),
         Op::Readlink(p) => f.readlink(p),
@@ -192,17 +151,7 @@ fn on_tree(f: &mut Fixture, op: &Op) -> Answer {
 
 /// Whether std itself refuses these flags before the kernel sees them.
 fn std_refuses(op: &Op) -> bool {
-    let Op::Open(
-        _,
-        Flags {
-            read,
-            write,
-            create,
-            excl,
-            trunc,
-        },
-    ) = *op
-    else {
+    let Op::Open(_, Flags { read, write, create, excl, trunc }) = *op else {
         return false;
     };
     match (read, write) {
@@ -223,10 +172,8 @@ fn compare(f: &mut Fixture, root: &Path, ops: &[Op]) {
 }
 
 fn compare_dirs(f: &mut Fixture, root: &Path, dir: &str) {
-    let mut theirs: Vec<String> = fs::read_dir(root.join(dir))
-        .unwrap()
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut theirs: Vec<String> =
+        fs::read_dir(root.join(dir)).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     theirs.sort();
     assert_eq!(f.sorted(dir), theirs.join(" "));
     for name in theirs {
@@ -304,22 +251,11 @@ fn dump(dir: &Path) -> Vec<(PathBuf, i64, i64, u64, Vec<u8>)> {
     let mut todo = vec![dir.to_path_buf()];
     while let Some(path) = todo.pop() {
         let metadata = fs::symlink_metadata(&path).unwrap();
-        let content = if metadata.is_file() {
-            fs::read(&path).unwrap()
-        } else {
-            Vec::new()
-        };
+        let content = if metadata.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
         if metadata.is_dir() {
-            todo.extend(
-                fs::read_dir(&path)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
-            );
+            todo.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         }
-        let changed = (
-            metadata.mtime_nsec(),
-            metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec(),
-        );
+        let changed = (metadata.mtime_nsec(), metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec());
         found.push((path, changed.0, changed.1, metadata.nlink(), content));
     }
     found.sort();

@@ -16,10 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// An ordinary user.
-const USER: Cred = Cred {
-    uid: 1000,
-    gid: 1000,
-};
+const USER: Cred = Cred { uid: 1000, gid: 1000 };
 const ROOT: Cred = Cred::ROOT;
 
 /// A file system under test, with the calls a test wants to make in one word.
@@ -41,12 +38,7 @@ impl Fixture {
         let clock = Arc::new(ManualClock::new(1_000));
         let vfs = Vfs::with_clock(tree, limits, clock.clone());
         let cwd = vfs.root();
-        Fixture {
-            vfs,
-            clock,
-            cred: USER,
-            cwd,
-        }
+        Fixture { vfs, clock, cred: USER, cwd }
     }
 
     /// Mounts at `/m`, which must be there.
@@ -60,22 +52,15 @@ impl Fixture {
     }
 
     fn stat(&mut self, path: &str) -> Sys<Attr> {
-        Ok(self
-            .vfs
-            .stat(&self.cred, self.cwd, path.as_bytes(), Follow::Last)?
-            .1)
+        Ok(self.vfs.stat(&self.cred, self.cwd, path.as_bytes(), Follow::Last)?.1)
     }
 
     fn lstat(&mut self, path: &str) -> Sys<Attr> {
-        Ok(self
-            .vfs
-            .stat(&self.cred, self.cwd, path.as_bytes(), Follow::NoLast)?
-            .1)
+        Ok(self.vfs.stat(&self.cred, self.cwd, path.as_bytes(), Follow::NoLast)?.1)
     }
 
     fn loc(&mut self, path: &str) -> Sys<Loc> {
-        self.vfs
-            .resolve(&self.cred, self.cwd, path.as_bytes(), Follow::Last)
+        self.vfs.resolve(&self.cred, self.cwd, path.as_bytes(), Follow::Last)
     }
 
     fn open(&mut self, path: &str, flags: &str, mode: u16) -> Sys<Loc> {
@@ -90,8 +75,7 @@ impl Fixture {
             nofollow: has('n'),
             append: false,
         };
-        self.vfs
-            .open(&self.cred, self.cwd, path.as_bytes(), flags, mode)
+        self.vfs.open(&self.cred, self.cwd, path.as_bytes(), flags, mode)
     }
 
     /// Writes a file as `cat >` does.
@@ -127,29 +111,15 @@ impl Fixture {
     }
 
     fn symlink(&mut self, target: &str, path: &str) -> Sys<()> {
-        self.vfs
-            .symlink(&self.cred, target.as_bytes(), self.cwd, path.as_bytes())
+        self.vfs.symlink(&self.cred, target.as_bytes(), self.cwd, path.as_bytes())
     }
 
     fn link(&mut self, from: &str, to: &str) -> Sys<()> {
-        self.vfs.link(
-            &self.cred,
-            self.cwd,
-            from.as_bytes(),
-            Follow::NoLast,
-            self.cwd,
-            to.as_bytes(),
-        )
+        self.vfs.link(&self.cred, self.cwd, from.as_bytes(), Follow::NoLast, self.cwd, to.as_bytes())
     }
 
     fn rename(&mut self, from: &str, to: &str) -> Sys<()> {
-        self.vfs.rename(
-            &self.cred,
-            self.cwd,
-            from.as_bytes(),
-            self.cwd,
-            to.as_bytes(),
-        )
+        self.vfs.rename(&self.cred, self.cwd, from.as_bytes(), self.cwd, to.as_bytes())
     }
 
     fn readlink(&mut self, path: &str) -> Sys<String> {
@@ -163,24 +133,11 @@ impl Fixture {
     }
 
     fn chmod(&mut self, path: &str, mode: u16) -> Sys<()> {
-        self.set(
-            path,
-            SetAttr {
-                mode: Some(mode),
-                ..SetAttr::default()
-            },
-        )
+        self.set(path, SetAttr { mode: Some(mode), ..SetAttr::default() })
     }
 
     fn chown(&mut self, path: &str, uid: u32, gid: u32) -> Sys<()> {
-        self.set(
-            path,
-            SetAttr {
-                uid: Some(uid),
-                gid: Some(gid),
-                ..SetAttr::default()
-            },
-        )
+        self.set(path, SetAttr { uid: Some(uid), gid: Some(gid), ..SetAttr::default() })
     }
 
     /// Names in a directory as they come.
@@ -215,8 +172,7 @@ impl Scratch {
     fn new(name: &str) -> Scratch {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path =
-            std::env::temp_dir().join(format!("coquina-{name}-{}-{number}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("coquina-{name}-{}-{number}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Scratch(path)
     }

@@ -39,12 +39,7 @@ fn path(n: usize) -> String {
 fn op() -> impl Strategy<Value = Op> {
     let n = 0..192usize;
     // Offsets near the ends of chunks.
-    let offset = prop_oneof![
-        0..200u64,
-        65_500..65_600u64,
-        130_000..132_000u64,
-        Just(1 << 33)
-    ];
+    let offset = prop_oneof![0..200u64, 65_500..65_600u64, 130_000..132_000u64, Just(1 << 33)];
     prop_oneof![
         3 => n.clone().prop_map(Op::Mkdir),
         1 => n.clone().prop_map(Op::Rmdir),
@@ -73,9 +68,7 @@ fn run(f: &mut Fixture, pins: &mut Vec<Loc>, op: &Op) -> Sys<()> {
         Op::Put(n, length, byte) => f.put(&path(*n), vec![*byte; usize::from(*length)]),
         Op::Write(n, offset, length, byte) => {
             let loc = f.open(&path(*n), "wc", 0o644)?;
-            f.vfs
-                .write_at(loc, *offset, &vec![*byte; usize::from(*length)])
-                .map(drop)
+            f.vfs.write_at(loc, *offset, &vec![*byte; usize::from(*length)]).map(drop)
         }
         Op::Truncate(n, size) => {
             let loc = f.loc(&path(*n))?;
@@ -164,11 +157,7 @@ fn expected_diff(old: &Dump, new: &Dump) -> BTreeSet<Change> {
             }
             (None, None) => None,
         };
-        changes.extend(change.map(|(kind, is_dir)| Change {
-            path: path.clone(),
-            kind,
-            is_dir,
-        }));
+        changes.extend(change.map(|(kind, is_dir)| Change { path: path.clone(), kind, is_dir }));
     }
     changes
 }
@@ -254,11 +243,7 @@ proptest! {
 #[test]
 fn usage_is_exact() {
     const PAGE: u64 = 4096;
-    let limits = Limits {
-        tree_bytes: 50 * PAGE,
-        tree_files: 4,
-        ..Limits::default()
-    };
+    let limits = Limits { tree_bytes: 50 * PAGE, tree_files: 4, ..Limits::default() };
     let mut f = Fixture::with(Tree::new(), &limits);
     let usage = |f: &Fixture| (f.vfs.usage().bytes, f.vfs.usage().files);
     f.put("a", vec![1; 100_000]).unwrap();
@@ -284,11 +269,7 @@ fn usage_is_exact() {
     let big = vec![3; 300_000];
     assert_eq!(f.vfs.write_at(loc, 50_000, &big), Ok(49 * 4096 - 50_000));
     assert_eq!(f.vfs.write_at(loc, 49 * PAGE, &[3]), Err(Errno::NoSpc));
-    assert_eq!(
-        f.vfs.write_at(loc, 0, &big[..1000]),
-        Ok(1000),
-        "overwriting needs no space"
-    );
+    assert_eq!(f.vfs.write_at(loc, 0, &big[..1000]), Ok(1000), "overwriting needs no space");
     assert_eq!(f.symlink(&"x".repeat(4092), "t").unwrap_err(), Errno::NoSpc);
     f.vfs.truncate(loc, 1 << 40).unwrap();
     assert_eq!(usage(&f), (49 * PAGE + 5, 3));
@@ -323,10 +304,7 @@ fn names_that_hash_alike_would_still_differ() {
     }
     for n in 0..3000 {
         assert_eq!(f.stat(&format!("d/{n}")).is_ok(), n % 2 == 1);
-        assert_eq!(
-            f.unlink(&format!("d/{}{n}", if n % 2 == 0 { "x" } else { "" })),
-            Ok(())
-        );
+        assert_eq!(f.unlink(&format!("d/{}{n}", if n % 2 == 0 { "x" } else { "" })), Ok(()));
     }
     assert_eq!(f.stat("d").unwrap().nlink, 2);
     f.rmdir("d").unwrap();

@@ -15,8 +15,7 @@ fn overlaid(limits: &Limits) -> (Fixture, Scratch, MountId) {
     symlink("/etc/passwd", inside("abs")).unwrap();
     symlink("d", inside("ld")).unwrap();
     let mut tree = Tree::new();
-    tree.put_file(b"/etc/passwd", "guest's".into(), 0o644, 0, 0, 0, None)
-        .unwrap();
+    tree.put_file(b"/etc/passwd", "guest's".into(), 0o644, 0, 0, 0, None).unwrap();
     tree.put_dir(b"/m", 0o755, 0, 0, 0).unwrap();
     let mut f = Fixture::with(tree, &Limits::default());
     let mount = mount_over(&mut f, &scratch, Tree::new(), limits);
@@ -27,9 +26,7 @@ fn mount_over(f: &mut Fixture, scratch: &Scratch, upper: Tree, limits: &Limits) 
     let dir = cap_std::fs::Dir::open_ambient_dir(scratch.at("in"), ambient_authority()).unwrap();
     let lower = HostDir::new(dir, true).unwrap();
     let overlay = Overlay::with_clock(lower, upper, limits, f.clock.clone()).unwrap();
-    f.vfs
-        .mount(b"/m", Box::new(overlay), Rights::READ_WRITE)
-        .unwrap()
+    f.vfs.mount(b"/m", Box::new(overlay), Rights::READ_WRITE).unwrap()
 }
 
 fn upper(f: &Fixture, mount: MountId) -> Tree {
@@ -43,10 +40,7 @@ fn reading_copies_nothing() {
         (f.text("m/f"), f.text("m/ld/e/h"), f.text("m/abs")),
         ("lower f".into(), "lower h".into(), "guest's".into())
     );
-    assert_eq!(
-        (f.sorted("m"), f.sorted("m/d")),
-        ("abs d empty f ld".into(), "e g".into())
-    );
+    assert_eq!((f.sorted("m"), f.sorted("m/d")), ("abs d empty f ld".into(), "e g".into()));
     assert_eq!(f.path_of("m/ld/e").unwrap(), "/m/d/e");
     assert_eq!(f.stat("m/d").unwrap().uid, 1000);
     let loc = f.open("m/f", "rw", 0).unwrap();
@@ -60,26 +54,11 @@ fn a_copy_keeps_what_the_file_was() {
     let (mut f, scratch, mount) = overlaid(&Limits::default());
     let path = scratch.at("in/d/e/h");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    fs::File::options()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_modified(std::time::UNIX_EPOCH)
-        .unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
     let (before, dir) = (f.stat("m/d/e/h").unwrap(), f.stat("m/d/e").unwrap());
-    f.set(
-        "m/d/e/h",
-        SetAttr {
-            atime: Some(SetTime::At(5)),
-            ..SetAttr::default()
-        },
-    )
-    .unwrap();
+    f.set("m/d/e/h", SetAttr { atime: Some(SetTime::At(5)), ..SetAttr::default() }).unwrap();
     let after = f.stat("m/d/e/h").unwrap();
-    assert_eq!(
-        (after.mtime, after.atime, after.mode, after.ino),
-        (0, 5, 0o640, before.ino)
-    );
+    assert_eq!((after.mtime, after.atime, after.mode, after.ino), (0, 5, 0o640, before.ino));
     let dir_after = f.stat("m/d/e").unwrap();
     assert_eq!(
         (dir_after.mtime, dir_after.ctime, dir_after.ino),
@@ -87,19 +66,9 @@ fn a_copy_keeps_what_the_file_was() {
         "copying leaves no trace"
     );
     assert_eq!(f.text("m/d/e/h"), "lower h");
-    assert_eq!(
-        upper(&f, mount).usage(),
-        Usage {
-            bytes: 4096,
-            files: 3
-        }
-    );
+    assert_eq!(upper(&f, mount).usage(), Usage { bytes: 4096, files: 3 });
     f.chmod("m/d/e/h", 0o6755).unwrap();
-    assert_eq!(
-        f.stat("m/d/e/h").unwrap().mode,
-        0o6755,
-        "above everything is allowed"
-    );
+    assert_eq!(f.stat("m/d/e/h").unwrap().mode, 0o6755, "above everything is allowed");
     f.as_user(0, 0).chown("m/d/e/h", 5, 6).unwrap();
     assert_eq!(f.stat("m/d/e/h").unwrap().uid, 5);
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
@@ -114,15 +83,8 @@ fn writes_go_above_and_open_files_see_them() {
     let loc = f.open("m/f", "rw", 0).unwrap();
     f.vfs.write_at(loc, 0, b"UPPER").unwrap();
     assert_eq!(f.text("m/f"), "UPPER f");
-    assert_eq!(
-        &f.vfs.bytes(reader).unwrap()[..],
-        b"UPPER f",
-        "the number it was opened under goes on"
-    );
-    assert_eq!(
-        (f.vfs.attr(reader).unwrap().ino, f.stat("m/f").unwrap().ino),
-        (ino, ino)
-    );
+    assert_eq!(&f.vfs.bytes(reader).unwrap()[..], b"UPPER f", "the number it was opened under goes on");
+    assert_eq!((f.vfs.attr(reader).unwrap().ino, f.stat("m/f").unwrap().ino), (ino, ino));
     f.unlink("m/f").unwrap();
     assert_eq!(f.vfs.attr(reader).unwrap().nlink, 0);
     f.vfs.write_at(reader, 5, b"!").unwrap();
@@ -143,10 +105,7 @@ fn an_open_file_outlives_its_name_below() {
     f.vfs.pin(loc).unwrap();
     f.vfs.pin(loc).unwrap();
     f.unlink("m/d/g").unwrap();
-    assert_eq!(
-        (f.vfs.attr(loc).unwrap().nlink, f.sorted("m/d")),
-        (0, "e".into())
-    );
+    assert_eq!((f.vfs.attr(loc).unwrap().nlink, f.sorted("m/d")), (0, "e".into()));
     assert_eq!(&f.vfs.bytes(loc).unwrap()[..], b"lower g");
     f.put("m/d/g", "another").unwrap();
     f.vfs.write_at(loc, 0, b"LOWER").unwrap();
@@ -194,15 +153,8 @@ fn renaming_a_directory_copies_no_content() {
     let e = f.loc("m/d/e").unwrap();
     f.vfs.pin(e).unwrap();
     f.rename("m/d", "m/moved").unwrap();
-    assert_eq!(
-        upper(&f, mount).usage(),
-        Usage { bytes: 0, files: 2 },
-        "a directory and a whiteout"
-    );
-    assert_eq!(
-        (f.text("m/moved/e/h"), f.sorted("m")),
-        ("lower h".into(), "abs empty f ld moved".into())
-    );
+    assert_eq!(upper(&f, mount).usage(), Usage { bytes: 0, files: 2 }, "a directory and a whiteout");
+    assert_eq!((f.text("m/moved/e/h"), f.sorted("m")), ("lower h".into(), "abs empty f ld moved".into()));
     assert_eq!(f.vfs.path_of(e).unwrap(), b"/m/moved/e");
     f.vfs.write_at(h, 0, b"UPPER").unwrap();
     assert_eq!(f.text("m/moved/e/h"), "UPPER h");
@@ -211,10 +163,7 @@ fn renaming_a_directory_copies_no_content() {
     assert_eq!(f.sorted("m/d"), "");
     f.rename("m/moved/e", "m/d/e").unwrap();
     f.rename("m/moved", "m/d/x").unwrap();
-    assert_eq!(
-        (f.text("m/d/e/h"), f.text("m/d/x/g")),
-        ("UPPER h".into(), "lower g".into())
-    );
+    assert_eq!((f.text("m/d/e/h"), f.text("m/d/x/g")), ("UPPER h".into(), "lower g".into()));
     assert_eq!(f.stat("m/d/x/e").unwrap_err(), NoEnt);
     assert_eq!(f.rename("m/d", "m/d/x/y").unwrap_err(), Inval);
     assert_eq!(f.rename("m/d/e", "m/d").unwrap_err(), NotEmpty);
@@ -224,10 +173,7 @@ fn renaming_a_directory_copies_no_content() {
     let tree = upper(&f, mount);
     tree.check();
     mount_over(&mut f, &scratch, tree, &Limits::default());
-    assert_eq!(
-        (f.text("m/empty/h"), f.text("m/d/x/g")),
-        ("UPPER h".into(), "lower g".into())
-    );
+    assert_eq!((f.text("m/empty/h"), f.text("m/d/x/g")), ("UPPER h".into(), "lower g".into()));
     assert_eq!(f.sorted("m"), "abs d empty f ld");
     assert_eq!(fs::read(scratch.at("in/d/e/h")).unwrap(), b"lower h");
 }
@@ -259,8 +205,7 @@ fn reading_a_directory_is_stable_while_it_is_copied_up() {
         // As `chmod -R` and `sed -i` do.
         for (n, name) in batch.iter().enumerate() {
             f.chmod(&format!("m/d/{name}"), 0o700).unwrap();
-            f.chmod(&format!("m/d/low{:02}", (seen.len() + 7 * n) % 40), 0o700)
-                .unwrap();
+            f.chmod(&format!("m/d/low{:02}", (seen.len() + 7 * n) % 40), 0o700).unwrap();
         }
         seen.extend(batch);
     }
@@ -272,25 +217,13 @@ fn reading_a_directory_is_stable_while_it_is_copied_up() {
 
 #[test]
 fn a_full_overlay_still_lets_remove() {
-    let limits = Limits {
-        tree_bytes: 4096 + 10,
-        tree_files: 2,
-        ..Limits::default()
-    };
+    let limits = Limits { tree_bytes: 4096 + 10, tree_files: 2, ..Limits::default() };
     let (mut f, scratch, mount) = overlaid(&limits);
     f.put("m/new", "0123456789").unwrap();
-    assert_eq!(
-        f.put("m/d/g", "content").unwrap_err(),
-        NoSpc,
-        "no room for bytes"
-    );
+    assert_eq!(f.put("m/d/g", "content").unwrap_err(), NoSpc, "no room for bytes");
     let h = f.loc("m/d/e/h").unwrap();
     assert_eq!(f.vfs.write_at(h, 0, b"x").unwrap_err(), NoSpc);
-    assert_eq!(
-        f.text("m/d/e/h"),
-        "lower h",
-        "a copy that failed leaves nothing"
-    );
+    assert_eq!(f.text("m/d/e/h"), "lower h", "a copy that failed leaves nothing");
     assert_eq!(f.symlink("x", "m/s").unwrap_err(), NoSpc);
     f.unlink("m/d/e/h").unwrap();
     f.rmdir("m/d/e").unwrap();
@@ -318,10 +251,7 @@ fn the_host_below_may_change() {
     f.vfs.write_at(g, 0, b"x").ok();
     mount_over(&mut f, &scratch, Tree::new(), &Limits::default());
     assert!(f.get("m/d/secret").is_err());
-    assert_eq!(
-        f.readlink("m/d").unwrap(),
-        scratch.at("out").to_str().unwrap()
-    );
+    assert_eq!(f.readlink("m/d").unwrap(), scratch.at("out").to_str().unwrap());
     assert_eq!(fs::read_dir(scratch.at("out")).unwrap().count(), 1);
     assert_eq!(fs::read(scratch.at("out/secret")).unwrap(), b"SECRET");
 }

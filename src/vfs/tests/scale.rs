@@ -8,8 +8,7 @@ fn large() -> Tree {
     for dir in 0..100 {
         for file in 0..1000 {
             let path = format!("/usr/share/d{dir}/file{file}");
-            tree.put_file(path.as_bytes(), path.clone().into(), 0o644, 0, 0, 0, None)
-                .unwrap();
+            tree.put_file(path.as_bytes(), path.clone().into(), 0o644, 0, 0, 0, None).unwrap();
         }
     }
     tree.seal_base();
@@ -37,28 +36,15 @@ fn a_fork_of_a_large_tree_costs_what_it_changes() {
     let mut changes = Vec::new();
     let time = fastest(|| {
         let mut vfs = Vfs::new(tree.clone(), &limits);
-        let flags = OpenFlags {
-            write: true,
-            create: true,
-            ..OpenFlags::default()
-        };
-        let new = vfs
-            .open(&ROOT, vfs.root(), b"/usr/share/d50/new", flags, 0o644)
-            .unwrap();
+        let flags = OpenFlags { write: true, create: true, ..OpenFlags::default() };
+        let new = vfs.open(&ROOT, vfs.root(), b"/usr/share/d50/new", flags, 0o644).unwrap();
         vfs.write_at(new, 0, b"x").unwrap();
-        let old = vfs
-            .open(&ROOT, vfs.root(), b"/usr/share/d7/file3", flags, 0o644)
-            .unwrap();
+        let old = vfs.open(&ROOT, vfs.root(), b"/usr/share/d7/file3", flags, 0o644).unwrap();
         vfs.write_at(old, 0, b"X").unwrap();
-        vfs.unlink(&ROOT, vfs.root(), b"/usr/share/d99/file999")
-            .unwrap();
+        vfs.unlink(&ROOT, vfs.root(), b"/usr/share/d99/file999").unwrap();
         changes = tree.diff(&vfs.snapshot());
     });
-    let change = |path: &[u8], kind| Change {
-        path: path.to_vec(),
-        kind,
-        is_dir: false,
-    };
+    let change = |path: &[u8], kind| Change { path: path.to_vec(), kind, is_dir: false };
     let expected = [
         change(b"/usr/share/d50/new", ChangeKind::Added),
         change(b"/usr/share/d7/file3", ChangeKind::Modified),

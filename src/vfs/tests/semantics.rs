@@ -22,18 +22,9 @@ fn sample() -> Fixture {
 #[test]
 fn paths_resolve() {
     let mut f = sample();
-    for path in [
-        "d/g",
-        "/d/g",
-        "./d/./g",
-        "d//g",
-        "//d///g",
-        "d/../d/g",
-        "/../../d/g",
-        "ld/g",
-        "ld/../d/g",
-        "labs/../g",
-    ] {
+    for path in
+        ["d/g", "/d/g", "./d/./g", "d//g", "//d///g", "d/../d/g", "/../../d/g", "ld/g", "ld/../d/g", "labs/../g"]
+    {
         assert_eq!(f.text(path), "inner", "{path}");
     }
     assert_eq!(f.text("lf"), "file");
@@ -97,30 +88,15 @@ fn open_creates_and_truncates() {
     f.clock.advance(5);
     let loc = f.open("new", "wc", 0o640).unwrap();
     let attr = f.vfs.attr(loc).unwrap();
-    assert_eq!(
-        (attr.mode, attr.uid, attr.gid, attr.nlink, attr.size),
-        (0o640, 1000, 1000, 1, 0)
-    );
+    assert_eq!((attr.mode, attr.uid, attr.gid, attr.nlink, attr.size), (0o640, 1000, 1000, 1, 0));
     assert_eq!((attr.atime, attr.mtime, attr.ctime), (1_005, 1_005, 1_005));
     assert_eq!(f.stat("/").unwrap().mtime, 1_005);
-    assert_eq!(
-        f.open("new", "wc", 0).unwrap(),
-        loc,
-        "an existing file is opened"
-    );
+    assert_eq!(f.open("new", "wc", 0).unwrap(), loc, "an existing file is opened");
     assert_eq!(f.open("new", "wcx", 0o600).unwrap_err(), Exist);
     assert_eq!(f.open("lf", "wcx", 0o600).unwrap_err(), Exist);
-    assert_eq!(
-        f.open("dangling", "wcx", 0o600).unwrap_err(),
-        Exist,
-        "O_EXCL follows no link"
-    );
+    assert_eq!(f.open("dangling", "wcx", 0o600).unwrap_err(), Exist, "O_EXCL follows no link");
     f.put("dangling", "through").unwrap();
-    assert_eq!(
-        f.text("nothing"),
-        "through",
-        "O_CREAT follows a dangling link"
-    );
+    assert_eq!(f.text("nothing"), "through", "O_CREAT follows a dangling link");
     assert_eq!(f.lstat("dangling").unwrap().kind, Kind::Symlink);
     f.open("f", "wt", 0).unwrap();
     assert_eq!(f.stat("f").unwrap().size, 0);
@@ -147,11 +123,7 @@ fn open_is_refused_as_by_linux() {
         (".", "w", IsDir),
         ("/", "w", IsDir),
     ] {
-        assert_eq!(
-            f.open(path, flags, 0o644).unwrap_err(),
-            errno,
-            "{path} {flags}"
-        );
+        assert_eq!(f.open(path, flags, 0o644).unwrap_err(), errno, "{path} {flags}");
     }
     assert_eq!(f.open("d", "r", 0).unwrap(), f.open("ld", "rd", 0).unwrap());
     assert_eq!(f.open("ld/", "rdn", 0).unwrap(), f.loc("d").unwrap());
@@ -221,11 +193,7 @@ fn unlink_and_link() {
     f.clock.advance(1);
     f.link("f", "d/h").unwrap();
     f.link("lf", "hl").unwrap();
-    assert_eq!(
-        f.lstat("hl").unwrap().kind,
-        Kind::Symlink,
-        "link does not follow"
-    );
+    assert_eq!(f.lstat("hl").unwrap().kind, Kind::Symlink, "link does not follow");
     assert_eq!(f.stat("d/h").unwrap().nlink, 2);
     assert_eq!(f.stat("d/h").unwrap().ctime, 1_001);
     assert_eq!(f.stat("f").unwrap(), f.stat("d/h").unwrap());
@@ -274,10 +242,7 @@ fn rename_replaces() {
     f.rename("f", "lg").unwrap();
     assert_eq!(f.lstat("lg").unwrap().kind, Kind::File, "and replaced");
     f.rename("d/e", "e").unwrap();
-    assert_eq!(
-        (f.stat("d").unwrap().nlink, f.stat("/").unwrap().nlink),
-        (2, 4)
-    );
+    assert_eq!((f.stat("d").unwrap().nlink, f.stat("/").unwrap().nlink), (2, 4));
     assert_eq!(f.stat("e/..").unwrap().ino, f.stat("/").unwrap().ino);
 }
 
@@ -365,10 +330,7 @@ fn content_is_sparse() {
     assert_eq!((attr.size, attr.blocks), (big + 3, 8));
     let mut buffer = [1; 100];
     assert_eq!(f.vfs.read_at(loc, big - 50, &mut buffer).unwrap(), 53);
-    assert_eq!(
-        (&buffer[..50], &buffer[50..53]),
-        (&[0; 50][..], &b"end"[..])
-    );
+    assert_eq!((&buffer[..50], &buffer[50..53]), (&[0; 50][..], &b"end"[..]));
     assert_eq!(f.vfs.read_at(loc, big + 3, &mut buffer).unwrap(), 0);
     assert_eq!(f.vfs.read_at(loc, u64::MAX, &mut buffer).unwrap(), 0);
     assert_eq!(f.vfs.seek_data(loc, 0).unwrap(), big);
@@ -376,23 +338,13 @@ fn content_is_sparse() {
     assert_eq!(f.vfs.seek_hole(loc, big + 1).unwrap(), big + 3);
     assert_eq!(f.vfs.seek_data(loc, big + 3).unwrap_err(), NxIo);
     f.vfs.truncate(loc, 10).unwrap();
-    assert_eq!(
-        (f.stat("s").unwrap().blocks, f.get("s").unwrap()),
-        (0, vec![0; 10])
-    );
+    assert_eq!((f.stat("s").unwrap().blocks, f.get("s").unwrap()), (0, vec![0; 10]));
     f.put("t", "0123456789").unwrap();
     let loc = f.loc("t").unwrap();
     f.vfs.truncate(loc, 5).unwrap();
     f.vfs.truncate(loc, 8).unwrap();
-    assert_eq!(
-        f.get("t").unwrap(),
-        b"01234\0\0\0",
-        "what was cut off does not come back"
-    );
-    assert_eq!(
-        f.vfs.write_at(loc, i64::MAX as u64, b"x").unwrap_err(),
-        FBig
-    );
+    assert_eq!(f.get("t").unwrap(), b"01234\0\0\0", "what was cut off does not come back");
+    assert_eq!(f.vfs.write_at(loc, i64::MAX as u64, b"x").unwrap_err(), FBig);
     assert_eq!(f.vfs.write_at(loc, u64::MAX, b"x").unwrap_err(), FBig);
     assert_eq!(f.vfs.truncate(loc, 1 << 63).unwrap_err(), FBig);
     assert_eq!(f.vfs.bytes(f.cwd).unwrap_err(), IsDir);
@@ -413,15 +365,7 @@ fn writing_stamps_and_reading_does_not() {
     let attr = f.stat("f").unwrap();
     assert_eq!((attr.atime, attr.mtime, attr.ctime), (1_000, 1_010, 1_010));
     f.clock.advance(10);
-    f.set(
-        "f",
-        SetAttr {
-            mtime: Some(SetTime::At(-5)),
-            atime: Some(SetTime::Now),
-            ..SetAttr::default()
-        },
-    )
-    .unwrap();
+    f.set("f", SetAttr { mtime: Some(SetTime::At(-5)), atime: Some(SetTime::Now), ..SetAttr::default() }).unwrap();
     let attr = f.stat("f").unwrap();
     assert_eq!((attr.atime, attr.mtime, attr.ctime), (1_020, -5, 1_020));
 }
@@ -450,19 +394,11 @@ fn permission_bits_bind_users_and_not_root() {
     assert_eq!(f.stat("f").unwrap().mode, 0o640, "stat needs search only");
     assert_eq!(f.put("d/x", "").unwrap_err(), Acces);
     f.as_user(1000, 1000).chmod("f", 0).unwrap();
-    assert_eq!(
-        f.open("f", "r", 0).unwrap_err(),
-        Acces,
-        "the owner's class counts alone"
-    );
+    assert_eq!(f.open("f", "r", 0).unwrap_err(), Acces, "the owner's class counts alone");
     f.as_user(0, 0);
     assert_eq!(f.text("f"), "file");
     let loc = f.loc("f").unwrap();
-    assert_eq!(
-        f.vfs.access(&ROOT, loc, 1).unwrap_err(),
-        Acces,
-        "root executes what somebody may"
-    );
+    assert_eq!(f.vfs.access(&ROOT, loc, 1).unwrap_err(), Acces, "root executes what somebody may");
     f.chmod("f", 0o001).unwrap();
     f.vfs.access(&ROOT, loc, 7).unwrap();
     assert_eq!(f.vfs.access(&USER, loc, 1).unwrap_err(), Acces);
@@ -497,53 +433,29 @@ fn owners_and_modes_change_by_the_rules() {
     assert_eq!(f.stat("f").unwrap().mode, 0o755, "chown clears set-id bits");
     f.as_user(0, 0).chown("f", 1000, 7).unwrap();
     f.as_user(1000, 1000).chmod("f", 0o2755).unwrap();
-    assert_eq!(
-        f.stat("f").unwrap().mode,
-        0o755,
-        "a foreign group's set-group-id is not to be had"
-    );
+    assert_eq!(f.stat("f").unwrap().mode, 0o755, "a foreign group's set-group-id is not to be had");
     f.as_user(0, 0).chown("d", 1000, 7).unwrap();
     f.chmod("d", 0o2777).unwrap();
     f.as_user(2000, 2000).put("d/x", "").unwrap();
     f.mkdir("d/y").unwrap();
     assert_eq!(f.stat("d/x").unwrap().gid, 7);
-    assert_eq!(
-        (f.stat("d/y").unwrap().gid, f.stat("d/y").unwrap().mode),
-        (7, 0o2755)
-    );
+    assert_eq!((f.stat("d/y").unwrap().gid, f.stat("d/y").unwrap().mode), (7, 0o2755));
 }
 
 #[test]
 fn times_and_sizes_change_by_the_rules() {
     let mut f = sample();
-    let times = |atime, mtime| SetAttr {
-        atime,
-        mtime,
-        ..SetAttr::default()
-    };
-    let size = SetAttr {
-        size: Some(0),
-        ..SetAttr::default()
-    };
+    let times = |atime, mtime| SetAttr { atime, mtime, ..SetAttr::default() };
+    let size = SetAttr { size: Some(0), ..SetAttr::default() };
     let (now, then) = (Some(SetTime::Now), Some(SetTime::At(1)));
     let link = f.vfs.resolve(&USER, f.cwd, b"lf", Follow::NoLast).unwrap();
-    let mode = SetAttr {
-        mode: Some(0),
-        ..SetAttr::default()
-    };
+    let mode = SetAttr { mode: Some(0), ..SetAttr::default() };
     assert_eq!(f.vfs.set_attr(&USER, link, mode).unwrap_err(), NotSup);
     f.vfs.set_attr(&USER, link, times(then, then)).unwrap();
-    assert_eq!(
-        (f.lstat("lf").unwrap().mtime, f.stat("lf").unwrap().mtime),
-        (1, 1_000)
-    );
+    assert_eq!((f.lstat("lf").unwrap().mtime, f.stat("lf").unwrap().mtime), (1, 1_000));
     f.chmod("f", 0o666).unwrap();
     f.as_user(2000, 2000).set("f", times(now, now)).unwrap();
-    assert_eq!(
-        f.set("f", times(None, now)).unwrap_err(),
-        Perm,
-        "what a write does sets both"
-    );
+    assert_eq!(f.set("f", times(None, now)).unwrap_err(), Perm, "what a write does sets both");
     assert_eq!(f.set("f", times(now, then)).unwrap_err(), Perm);
     f.as_user(1000, 1000).chmod("f", 0o644).unwrap();
     f.as_user(2000, 2000);
@@ -552,18 +464,14 @@ fn times_and_sizes_change_by_the_rules() {
     assert_eq!(f.set("d", size).unwrap_err(), IsDir);
     f.as_user(1000, 1000).set("f", times(then, None)).unwrap();
     f.set("f", size).unwrap();
-    assert_eq!(
-        (f.stat("f").unwrap().atime, f.stat("f").unwrap().size),
-        (1, 0)
-    );
+    assert_eq!((f.stat("f").unwrap().atime, f.stat("f").unwrap().size), (1, 0));
 }
 
 #[test]
 fn reading_a_directory_is_stable() {
     let mut f = Fixture::new();
     f.mkdir("d").unwrap();
-    let expected: std::collections::BTreeSet<String> =
-        (0..100).map(|n| format!("stays{n}")).collect();
+    let expected: std::collections::BTreeSet<String> = (0..100).map(|n| format!("stays{n}")).collect();
     for n in 0..100 {
         f.put(&format!("d/stays{n}"), "").unwrap();
         f.put(&format!("d/goes{n}"), "").unwrap();
@@ -588,67 +496,38 @@ fn reading_a_directory_is_stable() {
         // Meanwhile names come, go, and are renamed; this must neither disturb nor prolong the reading.
         f.put(&format!("d/comes{round}"), "").unwrap();
         f.unlink(&format!("d/goes{round}")).ok();
-        f.rename(&format!("d/goes{}", 99 - round), &format!("d/went{round}"))
-            .ok();
+        f.rename(&format!("d/goes{}", 99 - round), &format!("d/went{round}")).ok();
         round += 1;
     }
-    let stayed: Vec<_> = seen
-        .iter()
-        .filter(|name| name.starts_with("stays"))
-        .cloned()
-        .collect();
+    let stayed: Vec<_> = seen.iter().filter(|name| name.starts_with("stays")).cloned().collect();
     assert_eq!(stayed.len(), 100);
-    assert_eq!(
-        stayed
-            .into_iter()
-            .collect::<std::collections::BTreeSet<_>>(),
-        expected
-    );
+    assert_eq!(stayed.into_iter().collect::<std::collections::BTreeSet<_>>(), expected);
     assert!(!seen.iter().any(|name| name.starts_with("comes")));
-    assert_eq!(
-        f.ls("d").first().unwrap(),
-        &format!("comes{}", round - 1),
-        "newest first"
-    );
+    assert_eq!(f.ls("d").first().unwrap(), &format!("comes{}", round - 1), "newest first");
 }
 
 /// A small tree to mount.
 fn other() -> Tree {
     let mut other = Tree::new();
-    other
-        .put_file(b"/sub/inside", "x".into(), 0o644, 1000, 1000, 0, None)
-        .unwrap();
+    other.put_file(b"/sub/inside", "x".into(), 0o644, 1000, 1000, 0, None).unwrap();
     other.put_symlink(b"/out", b"/f", 0).unwrap();
     other.put_symlink(b"/up", b"../f", 0).unwrap();
     other
 }
 
 fn fs(tree: Tree) -> Box<TreeFs> {
-    Box::new(TreeFs::new(
-        tree,
-        &Limits::default(),
-        Arc::new(ManualClock::new(7)),
-    ))
+    Box::new(TreeFs::new(tree, &Limits::default(), Arc::new(ManualClock::new(7))))
 }
 
 #[test]
 fn mounts_cover() {
     let mut f = sample();
-    f.vfs
-        .mount(b"/d/e", fs(other()), Rights::READ_WRITE)
-        .unwrap();
+    f.vfs.mount(b"/d/e", fs(other()), Rights::READ_WRITE).unwrap();
     assert_eq!(f.text("d/e/sub/inside"), "x");
     assert_eq!(f.text("labs/sub/inside"), "x");
     assert_eq!(f.text("d/e/sub/../../g"), "inner", ".. leaves a mount");
-    assert_eq!(
-        (f.text("d/e/out"), f.readlink("d/e/up").unwrap()),
-        ("file".into(), "../f".into())
-    );
-    assert_eq!(
-        f.stat("d/e/up").unwrap_err(),
-        NoEnt,
-        "relative to where the link is: /d/f"
-    );
+    assert_eq!((f.text("d/e/out"), f.readlink("d/e/up").unwrap()), ("file".into(), "../f".into()));
+    assert_eq!(f.stat("d/e/up").unwrap_err(), NoEnt, "relative to where the link is: /d/f");
     assert_eq!(f.path_of("d/e/sub").unwrap(), "/d/e/sub");
     assert_eq!(f.path_of("d/e").unwrap(), "/d/e");
     assert_ne!(f.stat("d/e").unwrap().dev, f.stat("d").unwrap().dev);
@@ -657,36 +536,20 @@ fn mounts_cover() {
     assert_eq!(f.rename("f", "d/e/sub/f").unwrap_err(), XDev);
     assert_eq!(f.link("f", "d/e/sub/f").unwrap_err(), XDev);
     // A mount over a mount, and one over the root.
-    f.vfs
-        .mount(b"/d/e", fs(Tree::new()), Rights::READ_WRITE)
-        .unwrap();
+    f.vfs.mount(b"/d/e", fs(Tree::new()), Rights::READ_WRITE).unwrap();
     assert_eq!(f.sorted("d/e"), "");
-    assert_eq!(
-        (f.path_of("d/e").unwrap(), f.text("d/e/../g")),
-        ("/d/e".into(), "inner".into())
-    );
+    assert_eq!((f.path_of("d/e").unwrap(), f.text("d/e/../g")), ("/d/e".into(), "inner".into()));
     f.vfs.mount(b"/", fs(other()), Rights::READ_ONLY).unwrap();
     f.cwd = f.vfs.root();
-    assert_eq!(
-        (f.text("/sub/inside"), f.text("/../sub/inside")),
-        ("x".into(), "x".into())
-    );
+    assert_eq!((f.text("/sub/inside"), f.text("/../sub/inside")), ("x".into(), "x".into()));
     assert_eq!(f.path_of("/sub").unwrap(), "/sub");
-    assert_eq!(
-        f.vfs
-            .mount(b"/sub/inside", fs(other()), Rights::READ_ONLY)
-            .unwrap_err(),
-        NotDir
-    );
+    assert_eq!(f.vfs.mount(b"/sub/inside", fs(other()), Rights::READ_ONLY).unwrap_err(), NotDir);
 }
 
 #[test]
 fn rights_of_a_mount_only_narrow() {
     let mut f = sample();
-    let mount = f
-        .vfs
-        .mount(b"/d/e", fs(other()), Rights::READ_WRITE)
-        .unwrap();
+    let mount = f.vfs.mount(b"/d/e", fs(other()), Rights::READ_WRITE).unwrap();
     f.chmod("d/e/sub/inside", 0o600).unwrap();
     f.vfs.narrow(mount, Rights::READ_ONLY).unwrap();
     f.vfs.narrow(mount, Rights::READ_WRITE).unwrap();
@@ -711,21 +574,10 @@ fn rights_of_a_mount_only_narrow() {
     ] {
         assert_eq!(result.unwrap_err(), RoFs);
     }
-    f.vfs
-        .narrow(
-            mount,
-            Rights {
-                read: false,
-                write: false,
-            },
-        )
-        .unwrap();
+    f.vfs.narrow(mount, Rights { read: false, write: false }).unwrap();
     assert_eq!(f.vfs.read_at(loc, 0, &mut [0]).unwrap_err(), Acces);
     assert_eq!(f.stat("d/e/sub").unwrap_err(), Acces);
-    assert_eq!(
-        f.vfs.narrow(MountId(9), Rights::READ_ONLY).unwrap_err(),
-        Inval
-    );
+    assert_eq!(f.vfs.narrow(MountId(9), Rights::READ_ONLY).unwrap_err(), Inval);
 }
 
 #[test]
@@ -736,10 +588,7 @@ fn devices_and_fifos_are_nodes() {
     f.vfs.mkfifo(&USER, f.cwd, b"p", 0o600).unwrap();
     assert_eq!(f.stat("p").unwrap().kind, Kind::Fifo);
     let null = f.open("dev/null", "rwct", 0).unwrap();
-    assert_eq!(
-        f.vfs.attr(null).unwrap().kind,
-        Kind::CharDevice { major: 1, minor: 3 }
-    );
+    assert_eq!(f.vfs.attr(null).unwrap().kind, Kind::CharDevice { major: 1, minor: 3 });
     assert_eq!(f.vfs.read_at(null, 0, &mut [0]).unwrap_err(), Inval);
     f.vfs.narrow(MountId(0), Rights::READ_ONLY).unwrap();
     f.open("dev/null", "rw", 0).unwrap();
@@ -749,14 +598,8 @@ fn devices_and_fifos_are_nodes() {
 #[test]
 fn limits_can_be_set_anew() {
     let mut f = sample();
-    let limits = Limits {
-        tree_bytes: 0,
-        tree_files: 0,
-        path_bytes: 10,
-        name_bytes: 3,
-        symlinks: 0,
-        ..Limits::default()
-    };
+    let limits =
+        Limits { tree_bytes: 0, tree_files: 0, path_bytes: 10, name_bytes: 3, symlinks: 0, ..Limits::default() };
     f.vfs.set_limits(&limits);
     assert_eq!(f.text("f"), "file");
     assert_eq!(f.put("n", "").unwrap_err(), NoSpc);

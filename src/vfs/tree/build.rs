@@ -4,9 +4,7 @@
 
 use super::Tree;
 use crate::base::{Errno, Limits, Sys};
-use crate::vfs::types::{
-    Attr, BlobId, Cred, Follow, Kind, Loc, NewNode, NodeId, OpenFlags, SetAttr, SetTime,
-};
+use crate::vfs::types::{Attr, BlobId, Cred, Follow, Kind, Loc, NewNode, NodeId, OpenFlags, SetAttr, SetTime};
 use crate::vfs::{FileSystem as _, ManualClock, Vfs};
 use bytes::Bytes;
 use std::sync::{Arc, LazyLock};
@@ -16,11 +14,7 @@ static EPOCH: LazyLock<Arc<ManualClock>> = LazyLock::new(Arc::default);
 
 impl Tree {
     fn with_vfs<R>(&mut self, f: impl FnOnce(&mut Vfs) -> R) -> R {
-        let limits = Limits {
-            tree_bytes: u64::MAX,
-            tree_files: u64::MAX,
-            ..Limits::default()
-        };
+        let limits = Limits { tree_bytes: u64::MAX, tree_files: u64::MAX, ..Limits::default() };
         let mut vfs = Vfs::with_clock(std::mem::take(self), &limits, EPOCH.clone());
         let result = f(&mut vfs);
         *self = vfs.into_tree();
@@ -63,12 +57,7 @@ impl Tree {
     ) -> Sys<()> {
         self.with_vfs(|vfs| {
             make_parents(vfs, path)?;
-            let flags = OpenFlags {
-                write: true,
-                create: true,
-                trunc: true,
-                ..OpenFlags::default()
-            };
+            let flags = OpenFlags { write: true, create: true, trunc: true, ..OpenFlags::default() };
             let loc = vfs.open(&Cred::ROOT, vfs.root(), path, flags, mode)?;
             vfs.tree_mut().set_content(loc.node, &content, blob)?;
             stamp(vfs, loc, mode, uid, gid, mtime)
@@ -101,13 +90,7 @@ impl Tree {
             make_parents(vfs, path)?;
             let dir = vfs.resolve(&Cred::ROOT, vfs.root(), dir, Follow::Last)?;
             let kind = Kind::CharDevice { major, minor };
-            let new = NewNode {
-                kind,
-                mode,
-                uid: 0,
-                gid: 0,
-                target: b"",
-            };
+            let new = NewNode { kind, mode, uid: 0, gid: 0, target: b"" };
             vfs.tree_mut().create(dir.node, name, new).map(drop)
         })
     }
@@ -142,9 +125,7 @@ impl Tree {
     /// The compiled module a file stands for.
     pub fn blob(&self, path: &[u8]) -> Option<BlobId> {
         self.with_clone(|vfs| {
-            let loc = vfs
-                .resolve(&Cred::ROOT, vfs.root(), path, Follow::Last)
-                .ok()?;
+            let loc = vfs.resolve(&Cred::ROOT, vfs.root(), path, Follow::Last).ok()?;
             vfs.blob(loc)
         })
     }
@@ -159,10 +140,7 @@ impl Tree {
                 true
             })?;
             found.sort();
-            found
-                .into_iter()
-                .map(|(name, node)| Ok((name, vfs.attr(Loc { node, ..loc })?)))
-                .collect()
+            found.into_iter().map(|(name, node)| Ok((name, vfs.attr(Loc { node, ..loc })?))).collect()
         })
     }
 }
@@ -170,29 +148,15 @@ impl Tree {
 /// Sets owner, mode and times. Owner first: a change of it clears mode bits.
 fn stamp(vfs: &mut Vfs, loc: Loc, mode: u16, uid: u32, gid: u32, mtime: i64) -> Sys<()> {
     let time = Some(SetTime::At(mtime));
-    let set = SetAttr {
-        mode: Some(mode),
-        uid: Some(uid),
-        gid: Some(gid),
-        size: None,
-        atime: time,
-        mtime: time,
-    };
+    let set = SetAttr { mode: Some(mode), uid: Some(uid), gid: Some(gid), size: None, atime: time, mtime: time };
     vfs.tree_mut().set_attr(loc.node, set)
 }
 
 /// The directory's path and the last name of `path`.
 fn split(path: &[u8]) -> Sys<(&[u8], &[u8])> {
-    let slash = path
-        .iter()
-        .rposition(|byte| *byte == b'/')
-        .ok_or(Errno::Inval)?;
+    let slash = path.iter().rposition(|byte| *byte == b'/').ok_or(Errno::Inval)?;
     let (dir, name) = (&path[..=slash], &path[slash + 1..]);
-    if name.is_empty() || name == b"." || name == b".." {
-        Err(Errno::Inval)
-    } else {
-        Ok((dir, name))
-    }
+    if name.is_empty() || name == b"." || name == b".." { Err(Errno::Inval) } else { Ok((dir, name)) }
 }
 
 /// Makes the directories before the last name that are missing.
@@ -200,16 +164,10 @@ fn make_parents(vfs: &mut Vfs, path: &[u8]) -> Sys<()> {
     let Ok((dir, _)) = split(path) else {
         return Ok(());
     };
-    if vfs
-        .resolve(&Cred::ROOT, vfs.root(), dir, Follow::Last)
-        .is_ok()
-    {
+    if vfs.resolve(&Cred::ROOT, vfs.root(), dir, Follow::Last).is_ok() {
         return Ok(());
     }
-    let ends = dir
-        .iter()
-        .enumerate()
-        .filter(|(index, byte)| **byte == b'/' && *index > 0);
+    let ends = dir.iter().enumerate().filter(|(index, byte)| **byte == b'/' && *index > 0);
     for (end, _) in ends {
         match vfs.mkdir(&Cred::ROOT, vfs.root(), &dir[..end], 0o755) {
             Ok(()) | Err(Errno::Exist) => {}

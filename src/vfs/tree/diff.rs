@@ -22,28 +22,16 @@ impl Tree {
     /// An added or removed directory is listed with all in it; a rename is both. Times of directories do not count.
     pub fn diff(&self, newer: &Tree) -> Vec<Change> {
         let (mut old_trail, mut new_trail) = (Trail::new(), Trail::new());
-        self.inodes
-            .diff(&newer.inodes, &std::sync::Arc::ptr_eq, &mut |(
-                ino,
-                old,
-                new,
-            )| {
-                if let Some(inode) = old {
-                    self.lead_to(ino, inode, &mut old_trail);
-                }
-                if let Some(inode) = new {
-                    newer.lead_to(ino, inode, &mut new_trail);
-                }
-            });
+        self.inodes.diff(&newer.inodes, &std::sync::Arc::ptr_eq, &mut |(ino, old, new)| {
+            if let Some(inode) = old {
+                self.lead_to(ino, inode, &mut old_trail);
+            }
+            if let Some(inode) = new {
+                newer.lead_to(ino, inode, &mut new_trail);
+            }
+        });
         let todo = vec![(Vec::new(), Task::Compare(ROOT, ROOT))];
-        let mut walk = Walk {
-            old: self,
-            new: newer,
-            old_trail,
-            new_trail,
-            todo,
-            changes: Vec::new(),
-        };
+        let mut walk = Walk { old: self, new: newer, old_trail, new_trail, todo, changes: Vec::new() };
         walk.run();
         walk.changes.sort();
         walk.changes
@@ -96,12 +84,8 @@ impl Walk<'_> {
         while let Some((path, task)) = self.todo.pop() {
             match task {
                 Task::Compare(old, new) => self.compare(path, old, new),
-                Task::Removed(ino) => {
-                    self.one_sided(path, self.old, ino, ChangeKind::Removed, Task::Removed)
-                }
-                Task::Added(ino) => {
-                    self.one_sided(path, self.new, ino, ChangeKind::Added, Task::Added)
-                }
+                Task::Removed(ino) => self.one_sided(path, self.old, ino, ChangeKind::Removed, Task::Removed),
+                Task::Added(ino) => self.one_sided(path, self.new, ino, ChangeKind::Added, Task::Added),
             }
         }
     }
@@ -111,9 +95,7 @@ impl Walk<'_> {
             return;
         };
         match (&a.body, &b.body) {
-            (Body::Dir(dir), Body::Dir(newer)) => {
-                self.compare_dirs(&path, (old, dir), (new, newer))
-            }
+            (Body::Dir(dir), Body::Dir(newer)) => self.compare_dirs(&path, (old, dir), (new, newer)),
             (Body::Dir(dir), _) => self.all(&path, dir, Task::Removed),
             (_, Body::Dir(newer)) => self.all(&path, newer, Task::Added),
             _ => {}
@@ -130,11 +112,7 @@ impl Walk<'_> {
             names.extend(self.old_trail.remove(&old).unwrap_or_default());
             names.extend(self.new_trail.remove(&new).unwrap_or_default());
         } else {
-            names.extend(
-                a.iter()
-                    .chain(b.iter())
-                    .map(|(_, entry)| Box::from(&*entry.name)),
-            );
+            names.extend(a.iter().chain(b.iter()).map(|(_, entry)| Box::from(&*entry.name)));
         }
         for name in names {
             let task = match (a.find(&name), b.find(&name)) {
@@ -147,14 +125,7 @@ impl Walk<'_> {
         }
     }
 
-    fn one_sided(
-        &mut self,
-        path: Vec<u8>,
-        tree: &Tree,
-        ino: u64,
-        kind: ChangeKind,
-        task: fn(u64) -> Task,
-    ) {
+    fn one_sided(&mut self, path: Vec<u8>, tree: &Tree, ino: u64, kind: ChangeKind, task: fn(u64) -> Task) {
         let Ok(inode) = tree.inode(ino) else { return };
         if let Body::Dir(dir) = &inode.body {
             self.all(&path, dir, task);
@@ -178,11 +149,7 @@ impl Walk<'_> {
 
     fn note(&mut self, path: Vec<u8>, kind: ChangeKind, node: Kind) {
         let path = if path.is_empty() { b"/".to_vec() } else { path };
-        self.changes.push(Change {
-            path,
-            kind,
-            is_dir: node == Kind::Dir,
-        });
+        self.changes.push(Change { path, kind, is_dir: node == Kind::Dir });
     }
 }
 

@@ -52,10 +52,7 @@ fn hash(name: &[u8]) -> u64 {
         let word = u64::from_le_bytes(word.try_into().expect("chunks of 8"));
         hash = fold(hash ^ word, second);
     }
-    let rest = words
-        .remainder()
-        .iter()
-        .fold(0, |rest, byte| rest << 8 | u64::from(*byte));
+    let rest = words.remainder().iter().fold(0, |rest, byte| rest << 8 | u64::from(*byte));
     fold(fold(hash ^ rest, second), first)
 }
 
@@ -79,14 +76,10 @@ impl Dir {
 
     /// The entry called `name` and its cookie.
     pub(crate) fn find(&self, name: &[u8]) -> Option<(u64, &Entry)> {
-        self.hashes
-            .get(hash(name))?
-            .all()
-            .iter()
-            .find_map(|&cookie| {
-                let entry = self.entries.get(cookie)?;
-                (*entry.name == *name).then_some((cookie, entry))
-            })
+        self.hashes.get(hash(name))?.all().iter().find_map(|&cookie| {
+            let entry = self.entries.get(cookie)?;
+            (*entry.name == *name).then_some((cookie, entry))
+        })
     }
 
     /// The entry with this cookie.

@@ -11,13 +11,7 @@ pub(super) type Removed = Option<(u64, Arc<Inode>)>;
 
 impl Tree {
     /// Makes a node under a new name; its number.
-    pub(super) fn create(
-        &mut self,
-        dir: u64,
-        name: &[u8],
-        new: &NewNode<'_>,
-        now: i64,
-    ) -> Sys<u64> {
+    pub(super) fn create(&mut self, dir: u64, name: &[u8], new: &NewNode<'_>, now: i64) -> Sys<u64> {
         if self.dir(dir)?.find(name).is_some() {
             return Err(Errno::Exist);
         }
@@ -79,20 +73,10 @@ impl Tree {
     }
 
     /// Renames, replacing what has the new name.
-    pub(super) fn rename(
-        &mut self,
-        from: u64,
-        from_name: &[u8],
-        to: u64,
-        to_name: &[u8],
-        now: i64,
-    ) -> Sys<Removed> {
+    pub(super) fn rename(&mut self, from: u64, from_name: &[u8], to: u64, to_name: &[u8], now: i64) -> Sys<Removed> {
         let (from_cookie, entry) = self.dir(from)?.find(from_name).ok_or(Errno::NoEnt)?;
         let (ino, kind) = (entry.ino, entry.kind);
-        let target = self
-            .dir(to)?
-            .find(to_name)
-            .map(|(cookie, entry)| (cookie, entry.ino, entry.kind));
+        let target = self.dir(to)?.find(to_name).map(|(cookie, entry)| (cookie, entry.ino, entry.kind));
         if target.is_some_and(|(_, other, _)| other == ino) {
             return Ok(None);
         }
@@ -121,11 +105,7 @@ impl Tree {
                 cookie
             }
             None => {
-                let name = if *entry.name == *to_name {
-                    entry.name
-                } else {
-                    to_name.into()
-                };
+                let name = if *entry.name == *to_name { entry.name } else { to_name.into() };
                 self.dir_mut(to)?.insert(name, ino, kind)
             }
         };

@@ -75,10 +75,7 @@ impl File {
         let mut chunks = Map::default();
         for start in (0..content.len()).step_by(CHUNK) {
             let end = content.len().min(start + CHUNK);
-            chunks.insert(
-                (start / CHUNK) as u64,
-                Chunk::Shared(content.slice(start..end)),
-            );
+            chunks.insert((start / CHUNK) as u64, Chunk::Shared(content.slice(start..end)));
         }
         File {
             size: content.len() as u64,
@@ -104,19 +101,12 @@ impl File {
 
     /// Reads from `offset`; how much, 0 at the end.
     pub(crate) fn read_at(&self, offset: u64, into: &mut [u8]) -> usize {
-        let length = usize::try_from(self.size.saturating_sub(offset))
-            .unwrap_or(usize::MAX)
-            .min(into.len());
+        let length = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX).min(into.len());
         let mut done = 0;
         while done < length {
             let (number, start, count) = piece(offset + done as u64, length - done);
-            let data = self
-                .chunks
-                .get(number)
-                .map_or(&[][..], |chunk| chunk.bytes());
-            let data = data
-                .get(start..data.len().min(start + count))
-                .unwrap_or_default();
+            let data = self.chunks.get(number).map_or(&[][..], |chunk| chunk.bytes());
+            let data = data.get(start..data.len().min(start + count)).unwrap_or_default();
             let (copied, zeros) = into[done..done + count].split_at_mut(data.len());
             copied.copy_from_slice(data);
             zeros.fill(0);
@@ -193,12 +183,7 @@ impl File {
     }
 
     fn cut_chunk(&mut self, number: u64, keep: usize) {
-        let Some(length) = self
-            .chunks
-            .get(number)
-            .map(Chunk::len)
-            .filter(|length| *length > keep)
-        else {
+        let Some(length) = self.chunks.get(number).map(Chunk::len).filter(|length| *length > keep) else {
             return;
         };
         self.allocated -= counted(length) - counted(keep);
@@ -261,21 +246,13 @@ impl File {
     pub(crate) fn same(&self, other: &File) -> bool {
         let mut differs = self.size != other.size;
         if !differs {
-            self.chunks
-                .diff(&other.chunks, &Chunk::same, &mut |(_, a, b)| {
-                    // Zeros that are allocated equal a hole.
-                    let (a, b) = (
-                        a.map_or(&[][..], Chunk::bytes),
-                        b.map_or(&[][..], Chunk::bytes),
-                    );
-                    let common = a.len().min(b.len());
-                    let rest = if a.len() > common {
-                        &a[common..]
-                    } else {
-                        &b[common..]
-                    };
-                    differs |= a[..common] != b[..common] || rest.iter().any(|byte| *byte != 0);
-                });
+            self.chunks.diff(&other.chunks, &Chunk::same, &mut |(_, a, b)| {
+                // Zeros that are allocated equal a hole.
+                let (a, b) = (a.map_or(&[][..], Chunk::bytes), b.map_or(&[][..], Chunk::bytes));
+                let common = a.len().min(b.len());
+                let rest = if a.len() > common { &a[common..] } else { &b[common..] };
+                differs |= a[..common] != b[..common] || rest.iter().any(|byte| *byte != 0);
+            });
         }
         !differs
     }

@@ -34,36 +34,20 @@ struct Orphan {
 
 impl std::fmt::Debug for TreeFs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TreeFs")
-            .field("tree", &self.tree)
-            .field("quota", &self.quota)
-            .finish_non_exhaustive()
+        f.debug_struct("TreeFs").field("tree", &self.tree).field("quota", &self.quota).finish_non_exhaustive()
     }
 }
 
 impl TreeFs {
     /// A tree whose growth beyond its base `limits.tree_bytes` and `limits.tree_files` bound.
     pub fn new(tree: Tree, limits: &Limits, clock: Arc<dyn Clock>) -> TreeFs {
-        let quota = Usage {
-            bytes: limits.tree_bytes,
-            files: limits.tree_files,
-        };
-        TreeFs {
-            tree,
-            clock,
-            quota,
-            pins: HashMap::new(),
-            orphans: HashMap::new(),
-            orphan_usage: Usage::default(),
-        }
+        let quota = Usage { bytes: limits.tree_bytes, files: limits.tree_files };
+        TreeFs { tree, clock, quota, pins: HashMap::new(), orphans: HashMap::new(), orphan_usage: Usage::default() }
     }
 
     /// Bounds growth anew. What already is beyond stays.
     pub fn set_limits(&mut self, limits: &Limits) {
-        self.quota = Usage {
-            bytes: limits.tree_bytes,
-            files: limits.tree_files,
-        };
+        self.quota = Usage { bytes: limits.tree_bytes, files: limits.tree_files };
     }
 
     /// The tree as it now is, in constant time; open files without a name are not in it.
@@ -131,12 +115,7 @@ impl TreeFs {
     }
 
     /// Replaces a file's content by shared bytes.
-    pub(crate) fn set_content(
-        &mut self,
-        node: NodeId,
-        content: &Bytes,
-        blob: Option<BlobId>,
-    ) -> Sys<()> {
+    pub(crate) fn set_content(&mut self, node: NodeId, content: &Bytes, blob: Option<BlobId>) -> Sys<()> {
         let file = self.inode_mut(node)?.file_mut()?;
         let old = std::mem::replace(file, File::from_bytes(content, blob)).allocated();
         let new = file.allocated();
@@ -145,23 +124,14 @@ impl TreeFs {
     }
 
     fn inode(&self, node: NodeId) -> Sys<&Inode> {
-        match self
-            .tree
-            .inodes
-            .get(node.0)
-            .or_else(|| self.orphans.get(&node.0).map(|orphan| &orphan.inode))
-        {
+        match self.tree.inodes.get(node.0).or_else(|| self.orphans.get(&node.0).map(|orphan| &orphan.inode)) {
             Some(inode) => Ok(inode),
             None => Err(Errno::NoEnt),
         }
     }
 
     fn inode_mut(&mut self, node: NodeId) -> Sys<&mut Inode> {
-        match self
-            .tree
-            .inodes
-            .get_mut(node.0)
-            .or_else(|| self.orphans.get_mut(&node.0).map(|orphan| &mut orphan.inode))
+        match self.tree.inodes.get_mut(node.0).or_else(|| self.orphans.get_mut(&node.0).map(|orphan| &mut orphan.inode))
         {
             Some(inode) => Ok(Arc::make_mut(inode)),
             None => Err(Errno::NoEnt),
@@ -182,11 +152,7 @@ impl TreeFs {
     /// Notes that `node` went from `old` to `new` bytes.
     fn charged(&mut self, node: NodeId, old: u64, new: u64) {
         let is_orphan = !self.orphans.is_empty() && self.orphans.contains_key(&node.0);
-        let used = if is_orphan {
-            &mut self.orphan_usage
-        } else {
-            &mut self.tree.used
-        };
+        let used = if is_orphan { &mut self.orphan_usage } else { &mut self.tree.used };
         used.bytes = used.bytes + new - old;
     }
 
@@ -224,10 +190,7 @@ impl FileSystem for TreeFs {
 
     fn lookup(&mut self, dir: NodeId, name: &[u8]) -> Sys<(NodeId, Attr)> {
         let (_, entry) = self.inode(dir)?.dir()?.find(name).ok_or(Errno::NoEnt)?;
-        Ok((
-            NodeId(entry.ino),
-            self.tree.inode(entry.ino)?.attr(entry.ino),
-        ))
+        Ok((NodeId(entry.ino), self.tree.inode(entry.ino)?.attr(entry.ino)))
     }
 
     fn attr(&mut self, node: NodeId) -> Sys<Attr> {
@@ -245,12 +208,7 @@ impl FileSystem for TreeFs {
         Ok(self.inode(node)?.file()?.read_at(offset, into))
     }
 
-    fn read_dir(
-        &mut self,
-        dir: NodeId,
-        cookie: u64,
-        sink: &mut dyn FnMut(DirEntry) -> bool,
-    ) -> Sys<()> {
+    fn read_dir(&mut self, dir: NodeId, cookie: u64, sink: &mut dyn FnMut(DirEntry) -> bool) -> Sys<()> {
         let dir = self.inode(dir)?.dir()?;
         let mut at = cookie;
         // Cookie 1 is the oldest entry: nothing comes after it.
@@ -259,13 +217,7 @@ impl FileSystem for TreeFs {
         {
             let node = NodeId(entry.ino);
             let name = entry.name.to_vec();
-            if !sink(DirEntry {
-                name,
-                node,
-                ino: entry.ino,
-                kind: entry.kind,
-                next: cookie,
-            }) {
+            if !sink(DirEntry { name, node, ino: entry.ino, kind: entry.kind, next: cookie }) {
                 break;
             }
             at = cookie;
@@ -356,10 +308,7 @@ impl FileSystem for TreeFs {
     }
 
     fn write_at(&mut self, node: NodeId, offset: u64, from: &[u8]) -> Sys<usize> {
-        if offset
-            .checked_add(from.len() as u64)
-            .is_none_or(|end| end > SIZE_MAX)
-        {
+        if offset.checked_add(from.len() as u64).is_none_or(|end| end > SIZE_MAX) {
             return Err(Errno::FBig);
         }
         if from.is_empty() {
@@ -404,24 +353,16 @@ impl FileSystem for TreeFs {
     }
 
     fn rename(&mut self, from: NodeId, from_name: &[u8], to: NodeId, to_name: &[u8]) -> Sys<()> {
-        let removed = self
-            .tree
-            .rename(from.0, from_name, to.0, to_name, self.clock.now())?;
+        let removed = self.tree.rename(from.0, from_name, to.0, to_name, self.clock.now())?;
         self.keep(removed, to);
         Ok(())
     }
 
     fn seek_data(&mut self, node: NodeId, offset: u64) -> Sys<u64> {
-        self.inode(node)?
-            .file()?
-            .seek_data(offset)
-            .ok_or(Errno::NxIo)
+        self.inode(node)?.file()?.seek_data(offset).ok_or(Errno::NxIo)
     }
 
     fn seek_hole(&mut self, node: NodeId, offset: u64) -> Sys<u64> {
-        self.inode(node)?
-            .file()?
-            .seek_hole(offset)
-            .ok_or(Errno::NxIo)
+        self.inode(node)?.file()?.seek_hole(offset).ok_or(Errno::NxIo)
     }
 }

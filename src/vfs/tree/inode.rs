@@ -68,8 +68,7 @@ impl Links {
             Links::One(link) => (Some(*link), None),
             Links::Many(links) => (None, Some(links)),
         };
-        one.into_iter()
-            .chain(many.into_iter().flat_map(|links| links.iter().copied()))
+        one.into_iter().chain(many.into_iter().flat_map(|links| links.iter().copied()))
     }
 
     pub(super) fn add(&mut self, link: Link) {
@@ -107,19 +106,8 @@ impl Inode {
             Kind::CharDevice { major, minor } => Body::Device { major, minor },
             Kind::Fifo => Body::Fifo,
         };
-        let meta = Meta {
-            mode: new.mode & 0o7777,
-            uid: new.uid,
-            gid: new.gid,
-            atime: now,
-            mtime: now,
-            ctime: now,
-        };
-        Inode {
-            meta,
-            links: Links::None,
-            body,
-        }
+        let meta = Meta { mode: new.mode & 0o7777, uid: new.uid, gid: new.gid, atime: now, mtime: now, ctime: now };
+        Inode { meta, links: Links::None, body }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -142,14 +130,7 @@ impl Inode {
     }
 
     pub(crate) fn attr(&self, ino: u64) -> Attr {
-        let Meta {
-            mode,
-            uid,
-            gid,
-            atime,
-            mtime,
-            ctime,
-        } = self.meta;
+        let Meta { mode, uid, gid, atime, mtime, ctime } = self.meta;
         let (size, blocks) = match &self.body {
             Body::File(file) => (file.size(), file.allocated() / 512),
             Body::Symlink(target) => (target.len() as u64, 0),
@@ -161,19 +142,6 @@ impl Inode {
             Body::Dir(dir) if ino == super::ROOT || self.links.count() > 0 => 2 + dir.subdirs(),
             _ => self.links.count(),
         };
-        Attr {
-            kind: self.kind(),
-            mode,
-            uid,
-            gid,
-            nlink,
-            size,
-            blocks,
-            atime,
-            mtime,
-            ctime,
-            ino,
-            dev: 0,
-        }
+        Attr { kind: self.kind(), mode, uid, gid, nlink, size, blocks, atime, mtime, ctime, ino, dev: 0 }
     }
 }

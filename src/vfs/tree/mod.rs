@@ -44,37 +44,18 @@ impl Default for Tree {
 
 impl std::fmt::Debug for Tree {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tree")
-            .field("used", &self.used)
-            .field("base", &self.base)
-            .finish_non_exhaustive()
+        f.debug_struct("Tree").field("used", &self.used).field("base", &self.base).finish_non_exhaustive()
     }
 }
 
 impl Tree {
     /// An empty root directory: 0755, user 0, all times 0.
     pub fn new() -> Tree {
-        let meta = Meta {
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
-            atime: 0,
-            mtime: 0,
-            ctime: 0,
-        };
-        let root = Inode {
-            meta,
-            links: Links::None,
-            body: Body::Dir(Box::default()),
-        };
+        let meta = Meta { mode: 0o755, uid: 0, gid: 0, atime: 0, mtime: 0, ctime: 0 };
+        let root = Inode { meta, links: Links::None, body: Body::Dir(Box::default()) };
         let mut inodes = Map::default();
         inodes.insert(ROOT, Arc::new(root));
-        Tree {
-            inodes,
-            last_ino: ROOT,
-            used: Usage::default(),
-            base: Usage::default(),
-        }
+        Tree { inodes, last_ino: ROOT, used: Usage::default(), base: Usage::default() }
     }
 
     /// Declares all that is in the tree now to be the image's: quotas and [`Tree::usage`] count from here, in this tree and its clones.
@@ -96,17 +77,11 @@ impl Tree {
     }
 
     fn inode(&self, ino: u64) -> Sys<&Inode> {
-        self.inodes
-            .get(ino)
-            .map(|inode| &**inode)
-            .ok_or(Errno::NoEnt)
+        self.inodes.get(ino).map(|inode| &**inode).ok_or(Errno::NoEnt)
     }
 
     fn inode_mut(&mut self, ino: u64) -> Sys<&mut Inode> {
-        self.inodes
-            .get_mut(ino)
-            .map(Arc::make_mut)
-            .ok_or(Errno::NoEnt)
+        self.inodes.get_mut(ino).map(Arc::make_mut).ok_or(Errno::NoEnt)
     }
 
     fn dir(&self, ino: u64) -> Sys<&Dir> {
@@ -157,11 +132,7 @@ impl Tree {
             used.bytes += inode.bytes();
             used.files += inode.links.count();
             links.extend(inode.links.iter().map(|(dir, cookie)| (dir, cookie, ino)));
-            assert_eq!(
-                inode.links.count() == 0,
-                ino == ROOT,
-                "only the root has no name"
-            );
+            assert_eq!(inode.links.count() == 0, ino == ROOT, "only the root has no name");
         }
         assert_eq!(used, self.used);
         let mut entries = BTreeSet::new();

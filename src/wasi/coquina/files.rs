@@ -27,17 +27,14 @@ pub(super) fn open(
     move |call, waker| {
         let how = how?;
         let path = call.guest.path(&call.memory, dirfd, ptr, len)?;
-        call.guest
-            .lock()
-            .poll_open(call.guest.pid, dirfd, path, how, waker)
+        call.guest.lock().poll_open(call.guest.pid, dirfd, path, how, waker)
     }
 }
 
 /// How wasi-libc's `O_*` say to open. With `O_EXEC` or `O_SEARCH` alone the descriptor is only a handle.
 fn how(flags: u32, mode: u32) -> Sys<OpenHow> {
     const ACCESS: u32 = o::RDONLY | o::WRONLY | o::EXEC | o::SEARCH;
-    const KNOWN: u32 =
-        fdflags::ALL | oflags::ALL << o::OFLAGS_SHIFT | ACCESS | o::NOFOLLOW | o::CLOEXEC;
+    const KNOWN: u32 = fdflags::ALL | oflags::ALL << o::OFLAGS_SHIFT | ACCESS | o::NOFOLLOW | o::CLOEXEC;
     if flags & !KNOWN != 0 || flags & ACCESS == 0 {
         return Err(Errno::Inval);
     }
@@ -62,110 +59,65 @@ fn how(flags: u32, mode: u32) -> Sys<OpenHow> {
     })
 }
 
-pub(super) fn stat(
-    call: &mut Call<'_>,
-    dirfd: i32,
-    ptr: u32,
-    len: u32,
-    flags: u32,
-    out: u32,
-) -> Answer {
+pub(super) fn stat(call: &mut Call<'_>, dirfd: i32, ptr: u32, len: u32, flags: u32, out: u32) -> Answer {
     let follow = follow(flags)?;
     let attr = if len == 0 {
         call.guest.lock().fstat(call.guest.pid, dirfd)?
     } else {
         let path = call.guest.path(&call.memory, dirfd, ptr, len)?;
-        call.guest
-            .lock()
-            .stat(call.guest.pid, dirfd, path, follow)?
+        call.guest.lock().stat(call.guest.pid, dirfd, path, follow)?
     };
     call.memory.write(out, &abi::stat(&attr).0)?;
     Ok(0)
 }
 
-pub(super) fn chmod(
-    call: &mut Call<'_>,
-    dirfd: i32,
-    ptr: u32,
-    len: u32,
-    mode: u32,
-    flags: u32,
-) -> Answer {
+pub(super) fn chmod(call: &mut Call<'_>, dirfd: i32, ptr: u32, len: u32, mode: u32, flags: u32) -> Answer {
     let (follow, mode) = (follow(flags)?, mode_bits(mode));
     if len == 0 {
         call.guest.lock().fchmod(call.guest.pid, dirfd, mode)?;
     } else {
         let path = call.guest.path(&call.memory, dirfd, ptr, len)?;
-        call.guest
-            .lock()
-            .chmod(call.guest.pid, dirfd, path, mode, follow)?;
+        call.guest.lock().chmod(call.guest.pid, dirfd, path, mode, follow)?;
     }
     Ok(0)
 }
 
-pub(super) fn chown(
-    call: &mut Call<'_>,
-    dirfd: i32,
-    ptr: u32,
-    len: u32,
-    uid: u32,
-    gid: u32,
-    flags: u32,
-) -> Answer {
+pub(super) fn chown(call: &mut Call<'_>, dirfd: i32, ptr: u32, len: u32, uid: u32, gid: u32, flags: u32) -> Answer {
     let id = |id: u32| (id != u32::MAX).then_some(id);
     let (follow, uid, gid) = (follow(flags)?, id(uid), id(gid));
     if len == 0 {
         call.guest.lock().fchown(call.guest.pid, dirfd, uid, gid)?;
     } else {
         let path = call.guest.path(&call.memory, dirfd, ptr, len)?;
-        call.guest
-            .lock()
-            .chown(call.guest.pid, dirfd, path, uid, gid, follow)?;
+        call.guest.lock().chown(call.guest.pid, dirfd, path, uid, gid, follow)?;
     }
     Ok(0)
 }
 
 pub(super) fn mkdir(call: &mut Call<'_>, dirfd: i32, ptr: u32, len: u32, mode: u32) -> Answer {
     let path = call.guest.path(&call.memory, dirfd, ptr, len)?;
-    call.guest
-        .lock()
-        .mkdir(call.guest.pid, dirfd, path, mode_bits(mode))?;
+    call.guest.lock().mkdir(call.guest.pid, dirfd, path, mode_bits(mode))?;
     Ok(0)
 }
 
 pub(super) fn mkfifo(call: &mut Call<'_>, dirfd: i32, ptr: u32, len: u32, mode: u32) -> Answer {
     let path = call.guest.path(&call.memory, dirfd, ptr, len)?;
-    call.guest
-        .lock()
-        .mkfifo(call.guest.pid, dirfd, path, mode_bits(mode))?;
+    call.guest.lock().mkfifo(call.guest.pid, dirfd, path, mode_bits(mode))?;
     Ok(0)
 }
 
-pub(super) fn access(
-    call: &mut Call<'_>,
-    dirfd: i32,
-    ptr: u32,
-    len: u32,
-    mode: u32,
-    flags: u32,
-) -> Answer {
+pub(super) fn access(call: &mut Call<'_>, dirfd: i32, ptr: u32, len: u32, mode: u32, flags: u32) -> Answer {
     if mode > 7 {
         return Err(Errno::Inval);
     }
     let follow = follow(flags)?;
     let path = call.guest.path(&call.memory, dirfd, ptr, len)?;
-    call.guest
-        .lock()
-        .access(call.guest.pid, dirfd, path, mode as u8, follow)?;
+    call.guest.lock().access(call.guest.pid, dirfd, path, mode as u8, follow)?;
     Ok(0)
 }
 
 pub(super) fn umask(call: &mut Call<'_>, mask: u32) -> Answer {
-    Ok(i32::from(
-        call.guest
-            .lock()
-            .umask(call.guest.pid, (mask & 0o777) as u16),
-    ))
+    Ok(i32::from(call.guest.lock().umask(call.guest.pid, (mask & 0o777) as u16)))
 }
 
 pub(super) fn chdir(call: &mut Call<'_>, ptr: u32, len: u32) -> Answer {
@@ -201,17 +153,8 @@ pub(super) fn pipe(call: &mut Call<'_>, out: u32, flags: u32) -> Answer {
         return Err(Errno::Inval);
     }
     call.memory.check(out, 8)?;
-    let (read, write) = call
-        .guest
-        .lock()
-        .pipe(call.guest.pid, flags & 1 != 0, flags & 2 != 0)?;
-    call.memory.write(
-        out,
-        &Record::<8>::zeroed()
-            .with(0, read.to_le_bytes())
-            .with(4, write.to_le_bytes())
-            .0,
-    )?;
+    let (read, write) = call.guest.lock().pipe(call.guest.pid, flags & 1 != 0, flags & 2 != 0)?;
+    call.memory.write(out, &Record::<8>::zeroed().with(0, read.to_le_bytes()).with(4, write.to_le_bytes()).0)?;
     Ok(0)
 }
 
@@ -230,10 +173,7 @@ pub(super) fn cloexec(call: &mut Call<'_>, fd: i32, on: i32) -> Answer {
         1 => Some(true),
         _ => return Err(Errno::Inval),
     };
-    call.guest
-        .lock()
-        .cloexec(call.guest.pid, fd, on)
-        .map(i32::from)
+    call.guest.lock().cloexec(call.guest.pid, fd, on).map(i32::from)
 }
 
 pub(super) fn flock(fd: i32, op: u32) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
@@ -246,23 +186,14 @@ pub(super) fn flock(fd: i32, op: u32) -> impl FnMut(&mut Call<'_>, &Waker) -> Po
             _ => return Poll::Ready(Err(Errno::Inval)),
         };
         let nonblock = op & NONBLOCK != 0;
-        let polled = call
-            .guest
-            .lock()
-            .poll_flock(call.guest.pid, fd, what, nonblock, waker);
+        let polled = call.guest.lock().poll_flock(call.guest.pid, fd, what, nonblock, waker);
         polled.map_ok(|()| 0)
     }
 }
 
 pub(super) fn ttysize(call: &mut Call<'_>, fd: i32, out: u32) -> Answer {
     let (columns, rows) = call.guest.lock().ttysize(call.guest.pid, fd)?;
-    call.memory.write(
-        out,
-        &Record::<8>::zeroed()
-            .with(0, columns.to_le_bytes())
-            .with(4, rows.to_le_bytes())
-            .0,
-    )?;
+    call.memory.write(out, &Record::<8>::zeroed().with(0, columns.to_le_bytes()).with(4, rows.to_le_bytes()).0)?;
     Ok(0)
 }
 
@@ -274,18 +205,8 @@ mod tests {
     fn open_needs_an_access_mode_and_no_unknown_flag() {
         assert_eq!(how(0, 0).unwrap_err(), Errno::Inval);
         assert_eq!(how(o::RDONLY | 1 << 31, 0).unwrap_err(), Errno::Inval);
-        let how = how(
-            o::RDONLY | o::WRONLY | o::CLOEXEC | (1 | 8) << 12 | 1 | 4,
-            0o100_644,
-        )
-        .unwrap();
-        assert!(
-            how.flags.read
-                && how.flags.write
-                && how.flags.create
-                && how.flags.trunc
-                && how.flags.append
-        );
+        let how = how(o::RDONLY | o::WRONLY | o::CLOEXEC | (1 | 8) << 12 | 1 | 4, 0o100_644).unwrap();
+        assert!(how.flags.read && how.flags.write && how.flags.create && how.flags.trunc && how.flags.append);
         assert!(how.cloexec && how.nonblock && !how.flags.excl && !how.flags.nofollow);
         assert_eq!(how.mode, 0o644);
     }

@@ -53,11 +53,7 @@ fn file_actions(memory: &GuestMemory<'_>, ptr: u32, n: u32) -> Sys<Vec<FileActio
 }
 
 /// Fills in what `attr` points at: 48 bytes.
-fn attributes<'m>(
-    memory: &'m GuestMemory<'_>,
-    attr: u32,
-    request: &mut SpawnRequest<'m>,
-) -> Sys<()> {
+fn attributes<'m>(memory: &'m GuestMemory<'_>, attr: u32, request: &mut SpawnRequest<'m>) -> Sys<()> {
     let raw: Record<48> = memory.read_record(attr)?;
     let flags = raw.u32_at(0);
     if flags & !(SEARCH_PATH | SET_PGROUP | SET_SIGDEFAULT) != 0 {
@@ -103,13 +99,7 @@ pub(super) fn spawn(
     let actions = file_actions(&call.memory, actions, n)?;
     let program = call.guest.path(&call.memory, 0, path, len)?;
     let (argv, env) = arguments(call.guest, &call.memory, (argv, argv_len), (env, env_len))?;
-    let mut request = SpawnRequest {
-        program,
-        argv,
-        env,
-        actions: &actions,
-        ..SpawnRequest::default()
-    };
+    let mut request = SpawnRequest { program, argv, env, actions: &actions, ..SpawnRequest::default() };
     if attr != 0 {
         attributes(&call.memory, attr, &mut request)?;
     }
@@ -139,10 +129,7 @@ pub(super) fn exec(
         let program = call.guest.path(&call.memory, 0, path, len)?;
         let (argv, env) = arguments(call.guest, &call.memory, (argv, argv_len), (env, env_len))?;
         let pid = call.guest.pid;
-        let execed = call
-            .guest
-            .lock()
-            .exec(pid, program, flags & SEARCH_PATH != 0, argv, env)?;
+        let execed = call.guest.lock().exec(pid, program, flags & SEARCH_PATH != 0, argv, env)?;
         match execed {
             Execed::Replaced => replaced = true,
             Execed::Child { parent } => call.guest.pid = parent,
@@ -150,11 +137,7 @@ pub(super) fn exec(
         Ok(pid.0)
     });
     // Asked before whether it was killed: the pid belongs to the new program already.
-    if replaced {
-        Err(wasmtime::Error::new(ExecRequest))
-    } else {
-        answer
-    }
+    if replaced { Err(wasmtime::Error::new(ExecRequest)) } else { answer }
 }
 
 pub(super) fn vfork(call: &mut Call<'_>) -> Answer {
@@ -169,11 +152,7 @@ pub(super) fn vfork_exit(call: &mut Call<'_>, status: i32) -> Answer {
     Ok(0)
 }
 
-pub(super) fn wait(
-    pid: i32,
-    flags: u32,
-    status: u32,
-) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
+pub(super) fn wait(pid: i32, flags: u32, status: u32) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
     const NOHANG: u32 = 1;
     move |call, waker| {
         let target = wait_target(pid)?;
@@ -183,15 +162,11 @@ pub(super) fn wait(
         if status != 0 {
             call.memory.check(status, 4)?;
         }
-        let polled =
-            call.guest
-                .lock()
-                .poll_wait(call.guest.pid, target, flags & NOHANG != 0, waker);
+        let polled = call.guest.lock().poll_wait(call.guest.pid, target, flags & NOHANG != 0, waker);
         polled.map_ok(|ended| ended).map(|waited| {
             let Some(waited) = waited? else { return Ok(0) };
             if status != 0 {
-                call.memory
-                    .write_u32(status, waited.status.to_wait_status() as u32)?;
+                call.memory.write_u32(status, waited.status.to_wait_status() as u32)?;
             }
             Ok(waited.pid.0)
         })
@@ -227,10 +202,7 @@ pub(super) fn getppid(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn getpgid(call: &mut Call<'_>, pid: i32) -> Answer {
-    call.guest
-        .lock()
-        .getpgid(call.guest.pid, pid)
-        .map(|pgid| pgid.0)
+    call.guest.lock().getpgid(call.guest.pid, pid).map(|pgid| pgid.0)
 }
 
 pub(super) fn setpgid(call: &mut Call<'_>, pid: i32, pgid: i32) -> Answer {
@@ -245,12 +217,7 @@ pub(super) fn setsid(call: &mut Call<'_>) -> Answer {
 pub(super) fn getids(call: &mut Call<'_>, out: u32) -> Answer {
     let cred = call.guest.lock().cred(call.guest.pid);
     let ids = [cred.uid, cred.uid, cred.gid, cred.gid];
-    let record = ids
-        .iter()
-        .enumerate()
-        .fold(Record::<16>::zeroed(), |r, (n, id)| {
-            r.with(n * 4, id.to_le_bytes())
-        });
+    let record = ids.iter().enumerate().fold(Record::<16>::zeroed(), |r, (n, id)| r.with(n * 4, id.to_le_bytes()));
     call.memory.write(out, &record.0)?;
     Ok(0)
 }
@@ -298,9 +265,7 @@ pub(super) fn usage(call: &mut Call<'_>, who: i32, out: u32) -> Answer {
         _ => return Err(Errno::Inval),
     };
     // No system time: calls are the program's own.
-    let record = Record::<24>::zeroed()
-        .with(0, user_ns.to_le_bytes())
-        .with(16, peak.to_le_bytes());
+    let record = Record::<24>::zeroed().with(0, user_ns.to_le_bytes()).with(16, peak.to_le_bytes());
     call.memory.write(out, &record.0)?;
     Ok(0)
 }

@@ -19,10 +19,7 @@ pub(super) fn sigaction(call: &mut Call<'_>, sig: i32, how: i32) -> Answer {
         3 => Some(Disposition::Catch { restart: true }),
         _ => return Err(Errno::Inval),
     };
-    let old = call
-        .guest
-        .lock()
-        .sigaction(call.guest.pid, signal(sig)?, set)?;
+    let old = call.guest.lock().sigaction(call.guest.pid, signal(sig)?, set)?;
     Ok(match old {
         Disposition::Default => 0,
         Disposition::Ignore => 1,
@@ -50,11 +47,7 @@ pub(super) fn sigmask(call: &mut Call<'_>, how: i32, set: u64, old: u32) -> Answ
 }
 
 pub(super) fn sigtake(call: &mut Call<'_>) -> Answer {
-    Ok(call
-        .guest
-        .lock()
-        .take_caught(call.guest.pid)
-        .map_or(0, |caught| caught.signal.raw()))
+    Ok(call.guest.lock().take_caught(call.guest.pid).map_or(0, |caught| caught.signal.raw()))
 }
 
 /// `sigsuspend`.

@@ -22,9 +22,7 @@ pub(super) fn advise(call: &mut Call<'_>, fd: i32, offset: u64, len: u64, advice
 }
 
 pub(super) fn allocate(call: &mut Call<'_>, fd: i32, offset: u64, len: u64) -> Answer {
-    call.guest
-        .lock()
-        .allocate(call.guest.pid, fd, offset, len)?;
+    call.guest.lock().allocate(call.guest.pid, fd, offset, len)?;
     Ok(0)
 }
 
@@ -52,10 +50,7 @@ pub(super) fn fdstat_get(call: &mut Call<'_>, fd: i32, out: u32) -> Answer {
         None => rights_of(&stat),
     };
     let flags = flags_to_raw(stat.flags);
-    call.memory.write(
-        out,
-        &abi::fdstat(abi::filetype(stat.kind), flags, base, inheriting).0,
-    )?;
+    call.memory.write(out, &abi::fdstat(abi::filetype(stat.kind), flags, base, inheriting).0)?;
     Ok(0)
 }
 
@@ -73,15 +68,9 @@ fn rights_of(stat: &FdStat) -> (u64, u64) {
     match stat.kind {
         // What is opened below a directory may have any right.
         Kind::Dir => {
-            return (
-                base & !(rights::NOT_OF_DIRECTORIES | rights::FD_READ),
-                rights::ALL,
-            );
+            return (base & !(rights::NOT_OF_DIRECTORIES | rights::FD_READ), rights::ALL);
         }
-        Kind::CharDevice {
-            major: TTY_MAJOR, ..
-        }
-        | Kind::Fifo => base &= !(rights::FD_SEEK | rights::FD_TELL),
+        Kind::CharDevice { major: TTY_MAJOR, .. } | Kind::Fifo => base &= !(rights::FD_SEEK | rights::FD_TELL),
         _ => {}
     }
     (base, base)
@@ -111,18 +100,11 @@ pub(super) fn fdstat_set_flags(call: &mut Call<'_>, fd: i32, flags: u32) -> Answ
     if flags & !fdflags::ALL != 0 {
         return Err(Errno::Inval);
     }
-    call.guest
-        .lock()
-        .set_fdflags(call.guest.pid, fd, flags_from_raw(flags))?;
+    call.guest.lock().set_fdflags(call.guest.pid, fd, flags_from_raw(flags))?;
     Ok(0)
 }
 
-pub(super) fn fdstat_set_rights(
-    call: &mut Call<'_>,
-    fd: i32,
-    _base: u64,
-    _inheriting: u64,
-) -> Answer {
+pub(super) fn fdstat_set_rights(call: &mut Call<'_>, fd: i32, _base: u64, _inheriting: u64) -> Answer {
     call.guest.lock().fdstat(call.guest.pid, fd)?;
     Err(Errno::NotSup)
 }
@@ -143,25 +125,16 @@ pub(super) fn filestat_set_size(call: &mut Call<'_>, fd: i32, size: u64) -> Answ
     Ok(0)
 }
 
-pub(super) fn filestat_set_times(
-    call: &mut Call<'_>,
-    fd: i32,
-    atime: u64,
-    mtime: u64,
-    flags: u32,
-) -> Answer {
+pub(super) fn filestat_set_times(call: &mut Call<'_>, fd: i32, atime: u64, mtime: u64, flags: u32) -> Answer {
     let times = abi::times(atime, mtime, flags)?;
-    call.guest
-        .lock()
-        .set_times(call.guest.pid, open_fd(fd)?, times.atime, times.mtime)?;
+    call.guest.lock().set_times(call.guest.pid, open_fd(fd)?, times.atime, times.mtime)?;
     Ok(0)
 }
 
 pub(super) fn prestat_get(call: &mut Call<'_>, fd: i32, out: u32) -> Answer {
     let len = call.guest.preopen_name(fd).ok_or(Errno::BadF)?.len() as u32;
     // Tag 0: a directory.
-    call.memory
-        .write(out, &Record::<8>::zeroed().with(4, len.to_le_bytes()).0)?;
+    call.memory.write(out, &Record::<8>::zeroed().with(4, len.to_le_bytes()).0)?;
     Ok(0)
 }
 
@@ -203,11 +176,7 @@ pub(super) fn tell(call: &mut Call<'_>, fd: i32, out: u32) -> Answer {
 
 /// Preview 1 directories have no offset: `fd_readdir` is told where to go on.
 fn not_a_directory(stat: &FdStat) -> crate::base::Sys<()> {
-    if stat.kind == Kind::Dir {
-        Err(Errno::BadF)
-    } else {
-        Ok(())
-    }
+    if stat.kind == Kind::Dir { Err(Errno::BadF) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -216,29 +185,16 @@ mod tests {
     use crate::kernel::FdRights;
 
     fn stat(kind: Kind, read: bool, write: bool) -> FdStat {
-        FdStat {
-            kind,
-            read,
-            write,
-            flags: FdFlags::default(),
-            rights: FdRights {
-                base: 0,
-                inheriting: 0,
-            },
-        }
+        FdStat { kind, read, write, flags: FdFlags::default(), rights: FdRights { base: 0, inheriting: 0 } }
     }
 
     #[test]
     fn only_terminals_look_like_terminals() {
-        let seekable =
-            |kind| rights_of(&stat(kind, true, true)).0 & (rights::FD_SEEK | rights::FD_TELL) != 0;
+        let seekable = |kind| rights_of(&stat(kind, true, true)).0 & (rights::FD_SEEK | rights::FD_TELL) != 0;
         assert!(!seekable(Kind::CharDevice { major: 5, minor: 0 }));
         assert!(seekable(Kind::CharDevice { major: 1, minor: 3 }));
         assert!(seekable(Kind::File));
-        assert_ne!(
-            abi::filetype(Kind::Fifo),
-            abi::filetype(Kind::CharDevice { major: 5, minor: 0 })
-        );
+        assert_ne!(abi::filetype(Kind::Fifo), abi::filetype(Kind::CharDevice { major: 5, minor: 0 }));
     }
 
     #[test]
@@ -246,10 +202,7 @@ mod tests {
         let (base, _) = rights_of(&stat(Kind::File, true, false));
         assert_eq!(base & (rights::FD_READ | rights::FD_WRITE), rights::FD_READ);
         let (base, inheriting) = rights_of(&stat(Kind::Dir, true, false));
-        assert_eq!(
-            base & (rights::FD_SEEK | rights::FD_WRITE | rights::FD_FILESTAT_SET_SIZE),
-            0
-        );
+        assert_eq!(base & (rights::FD_SEEK | rights::FD_WRITE | rights::FD_FILESTAT_SET_SIZE), 0);
         assert_ne!(base & rights::FD_READDIR, 0);
         assert_eq!(inheriting, rights::ALL);
     }

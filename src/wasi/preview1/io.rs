@@ -70,12 +70,7 @@ impl Transfer {
         call.let_others_go_first(waker)
     }
 
-    fn step(
-        &mut self,
-        call: &mut Call<'_>,
-        buffer: Buffer,
-        moved: Poll<Sys<usize>>,
-    ) -> Poll<Sys<Moved>> {
+    fn step(&mut self, call: &mut Call<'_>, buffer: Buffer, moved: Poll<Sys<usize>>) -> Poll<Sys<Moved>> {
         moved.map_ok(|n| {
             let n = u32::try_from(n).unwrap_or(buffer.len).min(buffer.len);
             call.charge(n as usize);
@@ -94,11 +89,7 @@ impl Transfer {
 }
 
 /// An empty transfer still finds out whether the descriptor is good for it.
-fn nothing_to_move(
-    call: &mut Call<'_>,
-    out: u32,
-    ask: impl FnOnce(&mut Kernel) -> Sys<bool>,
-) -> Poll<Answer> {
+fn nothing_to_move(call: &mut Call<'_>, out: u32, ask: impl FnOnce(&mut Kernel) -> Sys<bool>) -> Poll<Answer> {
     let good = ask(&mut call.guest.lock());
     Poll::Ready(match good {
         Ok(true) => call.memory.write_u32(out, 0).map(|()| 0),
@@ -113,31 +104,19 @@ pub(super) fn read(
     count: u32,
     out: u32,
 ) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
-    let mut transfer = Transfer {
-        fd,
-        iovs,
-        count,
-        out,
-        done: 0,
-    };
+    let mut transfer = Transfer { fd, iovs, count, out, done: 0 };
     move |call, waker| {
         let buffers = transfer.start(call)?;
         if buffers.total() == 0 {
             let pid = call.guest.pid;
-            return nothing_to_move(call, out, |kernel| {
-                kernel.fdstat(pid, fd).map(|stat| stat.read)
-            });
+            return nothing_to_move(call, out, |kernel| kernel.fdstat(pid, fd).map(|stat| stat.read));
         }
         // A read that has something does not wait for more.
         transfer.run(call, waker, &buffers, false, |call, buffer, done| {
             let into = call.memory.bytes_mut(buffer.ptr, buffer.len)?;
             let polled = call.guest.lock().poll_read(call.guest.pid, fd, into, waker);
             // Only at the start may it wait; a second buffer is filled with what is there already.
-            if done > 0 && polled.is_pending() {
-                Poll::Ready(Ok(0))
-            } else {
-                polled
-            }
+            if done > 0 && polled.is_pending() { Poll::Ready(Ok(0)) } else { polled }
         })
     }
 }
@@ -148,20 +127,12 @@ pub(super) fn write(
     count: u32,
     out: u32,
 ) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
-    let mut transfer = Transfer {
-        fd,
-        iovs,
-        count,
-        out,
-        done: 0,
-    };
+    let mut transfer = Transfer { fd, iovs, count, out, done: 0 };
     move |call, waker| {
         let buffers = transfer.start(call)?;
         if buffers.total() == 0 {
             let pid = call.guest.pid;
-            return nothing_to_move(call, out, |kernel| {
-                kernel.fdstat(pid, fd).map(|stat| stat.write)
-            });
+            return nothing_to_move(call, out, |kernel| kernel.fdstat(pid, fd).map(|stat| stat.write));
         }
         if buffers.count() > 1 && buffers.total() as usize <= GATHER {
             return write_gathered(&mut transfer, call, &buffers, waker);
@@ -169,41 +140,26 @@ pub(super) fn write(
         // A blocking write takes all, as on Unix; a non-blocking one what there is room for: the kernel then says `Again`.
         transfer.run(call, waker, &buffers, true, |call, buffer, _| {
             let from = call.memory.bytes(buffer.ptr, buffer.len)?;
-            call.guest
-                .lock()
-                .poll_write(call.guest.pid, fd, from, waker)
+            call.guest.lock().poll_write(call.guest.pid, fd, from, waker)
         })
     }
 }
 
 /// Writes a few small buffers as one.
-fn write_gathered(
-    transfer: &mut Transfer,
-    call: &mut Call<'_>,
-    buffers: &Buffers,
-    waker: &Waker,
-) -> Poll<Answer> {
+fn write_gathered(transfer: &mut Transfer, call: &mut Call<'_>, buffers: &Buffers, waker: &Waker) -> Poll<Answer> {
     let mut gathered = [0; GATHER];
     let mut len = 0;
     for buffer in buffers.iter() {
         let from = call.memory.bytes(buffer.ptr, buffer.len)?;
-        let room = gathered
-            .get_mut(len..len + from.len())
-            .ok_or(Errno::Inval)?;
+        let room = gathered.get_mut(len..len + from.len()).ok_or(Errno::Inval)?;
         room.copy_from_slice(from);
         len += from.len();
     }
     // One buffer as far as the transfer is concerned; its address is not used.
     while transfer.done < buffers.total() {
-        let rest = Buffer {
-            ptr: 0,
-            len: buffers.total() - transfer.done,
-        };
+        let rest = Buffer { ptr: 0, len: buffers.total() - transfer.done };
         let from = &gathered[transfer.done as usize..len];
-        let polled = call
-            .guest
-            .lock()
-            .poll_write(call.guest.pid, transfer.fd, from, waker);
+        let polled = call.guest.lock().poll_write(call.guest.pid, transfer.fd, from, waker);
         match transfer.step(call, rest, polled) {
             Poll::Ready(Ok(Moved::Whole | Moved::Short)) => {}
             Poll::Pending => return Poll::Pending,
@@ -216,10 +172,7 @@ fn write_gathered(
 
 /// The offset `done` bytes after `offset`: as for `off_t`, none is above `i64::MAX`.
 fn offset_after(offset: u64, done: u32) -> Sys<u64> {
-    offset
-        .checked_add(u64::from(done))
-        .filter(|&at| i64::try_from(at).is_ok())
-        .ok_or(Errno::Inval)
+    offset.checked_add(u64::from(done)).filter(|&at| i64::try_from(at).is_ok()).ok_or(Errno::Inval)
 }
 
 pub(super) fn pread(
@@ -229,20 +182,12 @@ pub(super) fn pread(
     offset: u64,
     out: u32,
 ) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
-    let mut transfer = Transfer {
-        fd,
-        iovs,
-        count,
-        out,
-        done: 0,
-    };
+    let mut transfer = Transfer { fd, iovs, count, out, done: 0 };
     move |call, waker| {
         let buffers = transfer.start(call)?;
         if buffers.total() == 0 {
             let pid = call.guest.pid;
-            return nothing_to_move(call, out, |kernel| {
-                kernel.pread(pid, fd, &mut [], offset).map(|_| true)
-            });
+            return nothing_to_move(call, out, |kernel| kernel.pread(pid, fd, &mut [], offset).map(|_| true));
         }
         transfer.run(call, waker, &buffers, false, |call, buffer, done| {
             let at = offset_after(offset, done)?;
@@ -259,20 +204,12 @@ pub(super) fn pwrite(
     offset: u64,
     out: u32,
 ) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
-    let mut transfer = Transfer {
-        fd,
-        iovs,
-        count,
-        out,
-        done: 0,
-    };
+    let mut transfer = Transfer { fd, iovs, count, out, done: 0 };
     move |call, waker| {
         let buffers = transfer.start(call)?;
         if buffers.total() == 0 {
             let pid = call.guest.pid;
-            return nothing_to_move(call, out, |kernel| {
-                kernel.pwrite(pid, fd, &[], offset).map(|_| true)
-            });
+            return nothing_to_move(call, out, |kernel| kernel.pwrite(pid, fd, &[], offset).map(|_| true));
         }
         transfer.run(call, waker, &buffers, false, |call, buffer, done| {
             let at = offset_after(offset, done)?;

@@ -98,15 +98,7 @@ fn sock_accept(call: &mut Call<'_>, fd: i32, _flags: u32, _out: u32) -> super::c
     no_socket(call, fd)
 }
 
-fn sock_recv(
-    call: &mut Call<'_>,
-    fd: i32,
-    _: u32,
-    _: u32,
-    _: u32,
-    _: u32,
-    _: u32,
-) -> super::call::Answer {
+fn sock_recv(call: &mut Call<'_>, fd: i32, _: u32, _: u32, _: u32, _: u32, _: u32) -> super::call::Answer {
     no_socket(call, fd)
 }
 

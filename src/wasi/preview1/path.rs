@@ -14,29 +14,16 @@ const FILE_MODE: u16 = 0o666;
 const DIR_MODE: u16 = 0o777;
 
 fn follow(lookupflags: u32) -> Sys<Follow> {
-    Ok(if abi::follows(lookupflags)? {
-        Follow::Last
-    } else {
-        Follow::NoLast
-    })
+    Ok(if abi::follows(lookupflags)? { Follow::Last } else { Follow::NoLast })
 }
 
 pub(super) fn create_directory(call: &mut Call<'_>, fd: i32, ptr: u32, len: u32) -> Answer {
     let path = call.guest.path(&call.memory, fd, ptr, len)?;
-    call.guest
-        .lock()
-        .mkdir(call.guest.pid, fd, path, DIR_MODE)?;
+    call.guest.lock().mkdir(call.guest.pid, fd, path, DIR_MODE)?;
     Ok(0)
 }
 
-pub(super) fn filestat_get(
-    call: &mut Call<'_>,
-    fd: i32,
-    flags: u32,
-    ptr: u32,
-    len: u32,
-    out: u32,
-) -> Answer {
+pub(super) fn filestat_get(call: &mut Call<'_>, fd: i32, flags: u32, ptr: u32, len: u32, out: u32) -> Answer {
     let follow = follow(flags)?;
     let path = call.guest.path(&call.memory, fd, ptr, len)?;
     let attr = call.guest.lock().stat(call.guest.pid, fd, path, follow)?;
@@ -58,9 +45,7 @@ pub(super) fn filestat_set_times(
     let follow = follow(flags)?;
     let times = abi::times(atime, mtime, fst_flags)?;
     let path = call.guest.path(&call.memory, fd, ptr, len)?;
-    call.guest
-        .lock()
-        .set_times_at(call.guest.pid, fd, path, follow, times.atime, times.mtime)?;
+    call.guest.lock().set_times_at(call.guest.pid, fd, path, follow, times.atime, times.mtime)?;
     Ok(0)
 }
 
@@ -78,45 +63,24 @@ pub(super) fn link(
     let follow = follow(flags)?;
     let from = call.guest.path(&call.memory, fd, ptr, len)?;
     let path = call.guest.path(&call.memory, to_fd, to_ptr, to_len)?;
-    call.guest
-        .lock()
-        .link(call.guest.pid, (fd, from), follow, (to_fd, path))?;
+    call.guest.lock().link(call.guest.pid, (fd, from), follow, (to_fd, path))?;
     Ok(0)
 }
 
-pub(super) fn rename(
-    call: &mut Call<'_>,
-    fd: i32,
-    ptr: u32,
-    len: u32,
-    to_fd: i32,
-    to_ptr: u32,
-    to_len: u32,
-) -> Answer {
+pub(super) fn rename(call: &mut Call<'_>, fd: i32, ptr: u32, len: u32, to_fd: i32, to_ptr: u32, to_len: u32) -> Answer {
     let from = call.guest.path(&call.memory, fd, ptr, len)?;
     let path = call.guest.path(&call.memory, to_fd, to_ptr, to_len)?;
-    call.guest
-        .lock()
-        .rename(call.guest.pid, (fd, from), (to_fd, path))?;
+    call.guest.lock().rename(call.guest.pid, (fd, from), (to_fd, path))?;
     Ok(0)
 }
 
-pub(super) fn symlink(
-    call: &mut Call<'_>,
-    target: u32,
-    target_len: u32,
-    fd: i32,
-    ptr: u32,
-    len: u32,
-) -> Answer {
+pub(super) fn symlink(call: &mut Call<'_>, target: u32, target_len: u32, fd: i32, ptr: u32, len: u32) -> Answer {
     let target = call.memory.path(target, target_len)?;
     if call.guest.confined() && target.starts_with(b"/") {
         return Err(Errno::Perm);
     }
     let path = call.guest.path(&call.memory, fd, ptr, len)?;
-    call.guest
-        .lock()
-        .symlink(call.guest.pid, target, fd, path)?;
+    call.guest.lock().symlink(call.guest.pid, target, fd, path)?;
     Ok(0)
 }
 
@@ -132,15 +96,7 @@ pub(super) fn remove_directory(call: &mut Call<'_>, fd: i32, ptr: u32, len: u32)
     Ok(0)
 }
 
-pub(super) fn readlink(
-    call: &mut Call<'_>,
-    fd: i32,
-    ptr: u32,
-    len: u32,
-    buf: u32,
-    buf_len: u32,
-    out: u32,
-) -> Answer {
+pub(super) fn readlink(call: &mut Call<'_>, fd: i32, ptr: u32, len: u32, buf: u32, buf_len: u32, out: u32) -> Answer {
     let path = call.guest.path(&call.memory, fd, ptr, len)?;
     let target = call.guest.lock().readlink(call.guest.pid, fd, path)?;
     let fits = &target[..target.len().min(buf_len as usize)];
@@ -166,10 +122,7 @@ pub(super) fn open(
         let how = how?;
         call.memory.check(out, 4)?;
         let path = call.guest.path(&call.memory, fd, ptr, len)?;
-        let polled = call
-            .guest
-            .lock()
-            .poll_open(call.guest.pid, fd, path, how, waker);
+        let polled = call.guest.lock().poll_open(call.guest.pid, fd, path, how, waker);
         polled.map(|opened| {
             call.memory.write_u32(out, opened? as u32)?;
             Ok(0)

@@ -54,23 +54,10 @@ pub(super) fn oneoff(
 }
 
 impl Wait {
-    fn poll(
-        &mut self,
-        call: &mut Call<'_>,
-        happened: &mut Vec<Event>,
-        waker: &Waker,
-    ) -> Poll<Sys<()>> {
+    fn poll(&mut self, call: &mut Call<'_>, happened: &mut Vec<Event>, waker: &Waker) -> Poll<Sys<()>> {
         let subscriptions = self.subscriptions.as_deref().unwrap_or_default();
-        let deadline = subscriptions
-            .iter()
-            .filter_map(|s| {
-                if let What::Clock(at) = s.what {
-                    Some(at)
-                } else {
-                    None
-                }
-            })
-            .min();
+        let deadline =
+            subscriptions.iter().filter_map(|s| if let What::Clock(at) = s.what { Some(at) } else { None }).min();
         call.charge(subscriptions.len() * 64);
         loop {
             let now = {
@@ -85,11 +72,7 @@ impl Wait {
             };
             let left = u64::try_from(deadline.saturating_sub(now)).unwrap_or(0);
             let timer = self.timer.get_or_insert_with(|| Box::pin(nap(left)));
-            if timer
-                .as_mut()
-                .poll(&mut Context::from_waker(waker))
-                .is_pending()
-            {
+            if timer.as_mut().poll(&mut Context::from_waker(waker)).is_pending() {
                 return Poll::Pending;
             }
             // The timer has fired; should the kernel's clock not be there yet, it is set anew.
@@ -102,42 +85,26 @@ fn nap(ns: u64) -> Sleep {
     tokio::time::sleep(Duration::from_nanos(ns).min(NAP))
 }
 
-fn subscriptions(
-    call: &mut Call<'_>,
-    subs: u32,
-    events: u32,
-    count: u32,
-    out: u32,
-) -> Sys<Vec<Subscription>> {
+fn subscriptions(call: &mut Call<'_>, subs: u32, events: u32, count: u32, out: u32) -> Sys<Vec<Subscription>> {
     if count == 0 || count > SUBSCRIPTIONS_MAX {
         return Err(Errno::Inval);
     }
     call.memory.check(out, 4)?;
     call.memory.check(events, count * EVENT_BYTES)?;
     call.memory.check(subs, count * SUBSCRIPTION_BYTES)?;
-    (0..count)
-        .map(|n| subscription(call, subs + n * SUBSCRIPTION_BYTES))
-        .collect()
+    (0..count).map(|n| subscription(call, subs + n * SUBSCRIPTION_BYTES)).collect()
 }
 
 fn subscription(call: &mut Call<'_>, ptr: u32) -> Sys<Subscription> {
     let raw: Record<48> = call.memory.read_record(ptr)?;
     let fd = raw.u32_at(16) as i32;
     let what = match raw.u8_at(8) {
-        0 => What::Clock(deadline(
-            call,
-            raw.u32_at(16),
-            raw.u64_at(24),
-            raw.u16_at(40),
-        )?),
+        0 => What::Clock(deadline(call, raw.u32_at(16), raw.u64_at(24), raw.u16_at(40))?),
         1 => What::Read(fd),
         2 => What::Write(fd),
         _ => return Err(Errno::Inval),
     };
-    Ok(Subscription {
-        userdata: raw.u64_at(0),
-        what,
-    })
+    Ok(Subscription { userdata: raw.u64_at(0), what })
 }
 
 /// When a clock subscription is due, in the kernel's time.
@@ -158,8 +125,7 @@ fn deadline(call: &mut Call<'_>, id: u32, timeout: u64, flags: u16) -> Sys<i64> 
 fn tell(call: &mut Call<'_>, happened: &[Event], events: u32, count: u32, out: u32) -> Answer {
     let mut told = 0;
     for (n, event) in (0..count).zip(happened) {
-        call.memory
-            .write(events + n * EVENT_BYTES, &event_record(event).0)?;
+        call.memory.write(events + n * EVENT_BYTES, &event_record(event).0)?;
         told += 1;
     }
     call.memory.write_u32(out, told)?;

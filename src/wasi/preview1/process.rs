@@ -86,28 +86,18 @@ pub(super) fn raise(call: &mut Call<'_>, sig: u32) -> Answer {
 const SWITCH_FUEL: u64 = 1000;
 
 /// Lets the others go first. Signals are handled as in any call that waits, but it is never said to be interrupted.
-pub(super) fn sched_yield<'a>(
-    caller: Caller<'a, Guest>,
-    (): (),
-) -> Box<dyn Future<Output = Returned> + Send + 'a> {
+pub(super) fn sched_yield<'a>(caller: Caller<'a, Guest>, (): ()) -> Box<dyn Future<Output = Returned> + Send + 'a> {
     // The first attempt has no waker yet, the second lets the others go, the third goes on.
     let mut attempts = 0;
     let yielding = may_wait(caller, Tongue::Preview1, AfterSignal::AsHandlersSay, move |call, waker| {
         attempts += 1;
         call.guest.host_fuel += SWITCH_FUEL;
-        if attempts > 2 {
-            Poll::Ready(Ok(0))
-        } else {
-            call.let_others_go_first(waker)
-        }
+        if attempts > 2 { Poll::Ready(Ok(0)) } else { call.let_others_go_first(waker) }
     });
     Box::new(async move { Box::into_pin(yielding).await.map(|_| 0) })
 }
 
-pub(super) fn random_get(
-    ptr: u32,
-    len: u32,
-) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
+pub(super) fn random_get(ptr: u32, len: u32) -> impl FnMut(&mut Call<'_>, &Waker) -> Poll<Answer> + Send {
     let mut rest = Buffer { ptr, len };
     move |call, waker| {
         call.memory.check(ptr, len)?;

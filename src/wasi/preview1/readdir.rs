@@ -29,23 +29,11 @@ impl Filler<'_> {
     }
 }
 
-pub(super) fn readdir(
-    call: &mut Call<'_>,
-    fd: i32,
-    ptr: u32,
-    len: u32,
-    cookie: u64,
-    out: u32,
-) -> Answer {
+pub(super) fn readdir(call: &mut Call<'_>, fd: i32, ptr: u32, len: u32, cookie: u64, out: u32) -> Answer {
     call.memory.check(out, 4)?;
     let pid = call.guest.pid;
-    let mut filler = Filler {
-        buffer: call.memory.bytes_mut(ptr, len)?,
-        used: 0,
-    };
-    call.guest
-        .lock()
-        .readdir(pid, fd, cookie, &mut |entry| filler.entry(&entry))?;
+    let mut filler = Filler { buffer: call.memory.bytes_mut(ptr, len)?, used: 0 };
+    call.guest.lock().readdir(pid, fd, cookie, &mut |entry| filler.entry(&entry))?;
     let used = filler.used;
     // An entry costs far more than copying it does.
     call.charge(used * 64);
@@ -59,23 +47,14 @@ mod tests {
     use crate::vfs::{Kind, NodeId};
 
     fn entry(name: &str) -> DirEntry {
-        DirEntry {
-            name: name.into(),
-            node: NodeId(1),
-            ino: 7,
-            kind: Kind::File,
-            next: 9,
-        }
+        DirEntry { name: name.into(), node: NodeId(1), ino: 7, kind: Kind::File, next: 9 }
     }
 
     #[test]
     fn a_buffer_is_filled_to_its_end() {
         for len in 0..64 {
             let mut buffer = vec![0xff; len];
-            let mut filler = Filler {
-                buffer: &mut buffer,
-                used: 0,
-            };
+            let mut filler = Filler { buffer: &mut buffer, used: 0 };
             let more = filler.entry(&entry("name"));
             assert_eq!(filler.used, len.min(28));
             assert_eq!(more, len > 28, "{len}");
@@ -86,10 +65,7 @@ mod tests {
     #[test]
     fn an_entry_has_header_and_name() {
         let mut buffer = [0; 64];
-        let mut filler = Filler {
-            buffer: &mut buffer,
-            used: 0,
-        };
+        let mut filler = Filler { buffer: &mut buffer, used: 0 };
         filler.entry(&entry("name"));
         assert_eq!(buffer[0], 9);
         assert_eq!(buffer[8], 7);

@@ -41,29 +41,8 @@ impl Puppet<'_> {
 
     fn spawn(&mut self, path: &str, argv: &str, env: &str, actions: &[[i32; 3]], attr: u32) -> i32 {
         let ((p, p_len), (a, a_len), (e, e_len)) = (self.put(path), self.put(argv), self.put(env));
-        let actions_at = self
-            .put(
-                actions
-                    .concat()
-                    .iter()
-                    .flat_map(|n| n.to_le_bytes())
-                    .collect::<Vec<_>>(),
-            )
-            .0;
-        self.cq(
-            "spawn",
-            args![
-                p,
-                p_len,
-                a,
-                a_len,
-                e,
-                e_len,
-                actions_at,
-                actions.len() as i32,
-                attr
-            ],
-        )
+        let actions_at = self.put(actions.concat().iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<_>>()).0;
+        self.cq("spawn", args![p, p_len, a, a_len, e, e_len, actions_at, actions.len() as i32, attr])
     }
 
     /// How often the hook ran, and its last signal.
@@ -88,33 +67,18 @@ fn files_have_modes_and_owners() {
     let fd = puppet.open_at("file", o::RDONLY | o::WRONLY | CREAT);
     assert_eq!(puppet.write(fd, &[b"12345"]), Ok(5));
     let stat = puppet.stat_of("file").unwrap();
-    assert_eq!(
-        (stat.int(24), stat.int(28), stat.int(32), stat.int(48)),
-        (0o100_600, 1000, 1000, 5)
-    );
+    assert_eq!((stat.int(24), stat.int(28), stat.int(32), stat.int(48)), (0o100_600, 1000, 1000, 5));
     assert_eq!(puppet.at("chmod", CWD, "file", args![0o751, 0]), 0);
     assert_eq!(puppet.stat_of("file").unwrap().int(24), 0o100_751);
     assert_eq!(puppet.cq("chmod", args![fd, 0, 0, 0o640, 0]), 0);
-    assert_eq!(
-        puppet.stat_of("/home/user/file").unwrap().int(24),
-        0o100_640
-    );
+    assert_eq!(puppet.stat_of("/home/user/file").unwrap().int(24), 0o100_640);
     assert_eq!(puppet.at("chown", CWD, "file", args![-1, 1000, 0]), 0);
+    assert_eq!(puppet.at("chown", CWD, "file", args![0, -1, 0]), -raw(Errno::Perm));
     assert_eq!(
-        puppet.at("chown", CWD, "file", args![0, -1, 0]),
-        -raw(Errno::Perm)
-    );
-    assert_eq!(
-        (
-            puppet.at("access", CWD, "file", args![6, 0]),
-            puppet.at("access", CWD, "file", args![1, 0])
-        ),
+        (puppet.at("access", CWD, "file", args![6, 0]), puppet.at("access", CWD, "file", args![1, 0])),
         (0, -raw(Errno::Acces))
     );
-    assert_eq!(
-        puppet.at("access", CWD, "file", args![8, 0]),
-        -raw(Errno::Inval)
-    );
+    assert_eq!(puppet.at("access", CWD, "file", args![8, 0]), -raw(Errno::Inval));
     assert_eq!(puppet.stat_of("nothing").err(), Some(-raw(Errno::NoEnt)));
     let null = puppet.stat_of("/dev/null").unwrap();
     assert_eq!((null.int(24), null.int(40)), (0o020_666, 0x103));
@@ -151,11 +115,7 @@ fn pipes_and_descriptors() {
     assert_eq!((read, write), (3, 4));
     assert_eq!(puppet.cq("dup", args![write, 10, 1]), 10);
     assert_eq!(
-        (
-            puppet.cq("cloexec", args![10, -1]),
-            puppet.cq("cloexec", args![10, 0]),
-            puppet.cq("cloexec", args![10, -1])
-        ),
+        (puppet.cq("cloexec", args![10, -1]), puppet.cq("cloexec", args![10, 0]), puppet.cq("cloexec", args![10, -1])),
         (1, 1, 0)
     );
     assert_eq!(puppet.write(10, &[b"thr", b"ough"]), Ok(7));
@@ -166,19 +126,10 @@ fn pipes_and_descriptors() {
     }
     assert_eq!(puppet.read(read, 100), Ok(vec![]));
     assert_eq!(puppet.cq("ttysize", args![read, 0]), -raw(Errno::NoTty));
-    let (a, b) = (
-        puppet.open_at("lock", o::RDONLY | CREAT),
-        puppet.open_at("lock", o::RDONLY),
-    );
+    let (a, b) = (puppet.open_at("lock", o::RDONLY | CREAT), puppet.open_at("lock", o::RDONLY));
     assert_eq!(puppet.cq("flock", args![a, 2]), 0);
     assert_eq!(puppet.cq("flock", args![b, 1 | 4]), -raw(Errno::Again));
-    assert_eq!(
-        (
-            puppet.cq("flock", args![a, 8]),
-            puppet.cq("flock", args![b, 1])
-        ),
-        (0, 0)
-    );
+    assert_eq!((puppet.cq("flock", args![a, 8]), puppet.cq("flock", args![b, 1])), (0, 0));
     assert_eq!(puppet.cq("flock", args![b, 3]), -raw(Errno::Inval));
     assert_eq!(puppet.at("mkfifo", CWD, "fifo", args![0o600]), 0);
     assert_eq!(puppet.stat_of("fifo").unwrap().int(24), 0o010_600);
@@ -189,15 +140,7 @@ fn a_blocked_reader_is_woken() {
     let lab = Lab::new();
     let mut parent = lab.puppet();
     let (read, write) = parent.pipe();
-    assert!(
-        parent.spawn(
-            "/bin/other",
-            "other\0",
-            "",
-            &[[0, 1, write], [1, read, 0], [1, write, 0]],
-            0
-        ) > 0
-    );
+    assert!(parent.spawn("/bin/other", "other\0", "", &[[0, 1, write], [1, read, 0], [1, write, 0]], 0) > 0);
     let mut child = lab.next_puppet(false, None);
     parent.p1("fd_close", args![write]);
     let (iovs, buffers) = parent.iovecs(&[&[0; 16]]);
@@ -214,9 +157,7 @@ fn a_blocked_reader_is_woken() {
         let reader = reading.call_async(&mut parent.store, arguments, &mut results);
         let writer = async {
             tokio::task::yield_now().await;
-            writing
-                .call_async(&mut child.store, w_arguments, &mut w_results)
-                .await
+            writing.call_async(&mut child.store, w_arguments, &mut w_results).await
         };
         let (read, written) = tokio::join!(reader, writer);
         read.unwrap();
@@ -232,18 +173,10 @@ fn spawning_and_waiting() {
     let mut parent = lab.puppet();
     let (blob, blob_len) = parent.put("the state");
     let (dir, dir_len) = parent.put("/tmp");
-    let attr: Vec<u8> = [1 | 2, 0, dir, dir_len, blob, blob_len, 0, 0, 0, 0, 0, 0]
-        .iter()
-        .flat_map(|n| n.to_le_bytes())
-        .collect();
+    let attr: Vec<u8> =
+        [1 | 2, 0, dir, dir_len, blob, blob_len, 0, 0, 0, 0, 0, 0].iter().flat_map(|n| n.to_le_bytes()).collect();
     let attr = parent.put(attr).0;
-    let pid = parent.spawn(
-        "other",
-        "other\0arg\0",
-        "PATH=/bin\0A=b\0",
-        &[[0, 9, 1], [1, 2, 0]],
-        attr,
-    );
+    let pid = parent.spawn("other", "other\0arg\0", "PATH=/bin\0A=b\0", &[[0, 9, 1], [1, 2, 0]], attr);
     assert!(pid > parent.pid.0);
 
     let mut child = lab.next_puppet(false, None);
@@ -251,15 +184,9 @@ fn spawning_and_waiting() {
         (child.pid.0, &child.request.argv[..], &child.request.env[..]),
         (pid, &b"other\0arg\0"[..], &b"PATH=/bin\0A=b\0"[..])
     );
-    assert_eq!(
-        (child.cq("getpid", args![]), child.cq("getppid", args![])),
-        (pid, parent.pid.0)
-    );
+    assert_eq!((child.cq("getpid", args![]), child.cq("getppid", args![])), (pid, parent.pid.0));
     assert_eq!(child.cq("getpgid", args![0]), pid);
-    assert_eq!(
-        (child.write(9, &[b"x"]), child.write(2, &[b"x"])),
-        (Ok(1), Err(raw(Errno::BadF)))
-    );
+    assert_eq!((child.write(9, &[b"x"]), child.write(2, &[b"x"])), (Ok(1), Err(raw(Errno::BadF))));
     let buf = child.room(64);
     assert_eq!(child.cq("blob", args![buf, 3]), 9);
     assert_eq!(child.peek(buf, 4), b"the\0");
@@ -276,13 +203,7 @@ fn spawning_and_waiting() {
     assert_eq!(parent.peek_u32(status), 3 << 8);
     assert_eq!(parent.cq("wait", args![-1, 0, 0]), -raw(Errno::Child));
     let usage = parent.room(24);
-    assert_eq!(
-        (
-            parent.cq("usage", args![0, usage]),
-            parent.cq("usage", args![-1, usage])
-        ),
-        (0, 0)
-    );
+    assert_eq!((parent.cq("usage", args![0, usage]), parent.cq("usage", args![-1, usage])), (0, 0));
     assert_eq!(parent.cq("usage", args![7, usage]), -raw(Errno::Inval));
 }
 
@@ -294,14 +215,8 @@ fn spawning_what_is_no_program() {
     assert_eq!(spawn("/bin/nothing"), -raw(Errno::NoEnt));
     assert_eq!(spawn("/bin/text"), -raw(Errno::NoExec));
     assert_eq!(spawn("/dev/null"), -raw(Errno::Acces));
-    assert_eq!(
-        puppet.spawn("/bin/other", "no terminator", "", &[], 0),
-        -raw(Errno::Inval)
-    );
-    assert_eq!(
-        puppet.spawn("/bin/other", "x\0", "", &[[7, 0, 0]], 0),
-        -raw(Errno::Inval)
-    );
+    assert_eq!(puppet.spawn("/bin/other", "no terminator", "", &[], 0), -raw(Errno::Inval));
+    assert_eq!(puppet.spawn("/bin/other", "x\0", "", &[[7, 0, 0]], 0), -raw(Errno::Inval));
 }
 
 #[test]
@@ -319,23 +234,14 @@ fn a_vfork_child_has_its_own_descriptors() {
     assert_eq!(puppet.cq("getpid", args![]), parent);
     assert_eq!(puppet.write(1, &[b"x"]), Ok(1));
     let mut started = lab.next_puppet(false, None);
-    assert_eq!(
-        (started.pid.0, started.write(1, &[b"x"])),
-        (child, Err(raw(Errno::BadF)))
-    );
+    assert_eq!((started.pid.0, started.write(1, &[b"x"])), (child, Err(raw(Errno::BadF))));
     started.exit(0);
     assert_eq!(puppet.cq("wait", args![child, 0, 0]), child);
 
     let child = puppet.cq("vfork", args![]);
     assert_eq!(puppet.cq("vfork_exit", args![7]), 0);
     let status = puppet.room(4);
-    assert_eq!(
-        (
-            puppet.cq("wait", args![child, 0, status]),
-            puppet.peek_u32(status)
-        ),
-        (child, 7 << 8)
-    );
+    assert_eq!((puppet.cq("wait", args![child, 0, status]), puppet.peek_u32(status)), (child, 7 << 8));
     assert_eq!(puppet.cq("vfork_exit", args![7]), -raw(Errno::Inval));
 }
 
@@ -346,19 +252,11 @@ fn exec_replaces_the_program() {
     let pid = puppet.pid;
     let (name, len) = puppet.put("other");
     let (argv, env) = (puppet.put("new name\0").0, puppet.put("PATH=/bin\0").0);
-    assert_eq!(
-        puppet.cq("exec", args![name, len, argv, 9, 0, 0, 0]),
-        -raw(Errno::NoEnt)
-    );
-    let error = puppet
-        .raw("coquina_v1.exec", args![name, len, argv, 9, env, 10, 1])
-        .unwrap_err();
+    assert_eq!(puppet.cq("exec", args![name, len, argv, 9, 0, 0, 0]), -raw(Errno::NoEnt));
+    let error = puppet.raw("coquina_v1.exec", args![name, len, argv, 9, env, 10, 1]).unwrap_err();
     assert!(error.is::<ExecRequest>());
     let replaced = lab.next_puppet(false, None);
-    assert_eq!(
-        (replaced.pid, &replaced.request.argv[..]),
-        (pid, &b"new name\0"[..])
-    );
+    assert_eq!((replaced.pid, &replaced.request.argv[..]), (pid, &b"new name\0"[..]));
 }
 
 #[test]
@@ -366,13 +264,7 @@ fn signals_reach_the_hook_at_the_next_call_that_may_wait() {
     let lab = Lab::new();
     let mut puppet = lab.puppet();
     let pid = puppet.pid.0;
-    assert_eq!(
-        (
-            puppet.cq("sigaction", args![SIGUSR1, 3]),
-            puppet.cq("sigaction", args![SIGUSR1, -1])
-        ),
-        (0, 3)
-    );
+    assert_eq!((puppet.cq("sigaction", args![SIGUSR1, 3]), puppet.cq("sigaction", args![SIGUSR1, -1])), (0, 3));
     assert_eq!(puppet.cq("kill", args![pid, SIGUSR1]), 0);
     assert_eq!(puppet.hooked(), (0, 0));
     // It could be done at once, so it is.
@@ -461,9 +353,7 @@ fn writing_where_nobody_reads_is_fatal() {
     let (read, write) = puppet.pipe();
     puppet.p1("fd_close", args![read]);
     let (iovs, _) = puppet.iovecs(&[b"x"]);
-    let error = puppet
-        .raw("wasi_snapshot_preview1.fd_write", args![write, iovs, 1, 64])
-        .unwrap_err();
+    let error = puppet.raw("wasi_snapshot_preview1.fd_write", args![write, iovs, 1, 64]).unwrap_err();
     assert!(error.is::<Killed>());
     // Ignored, it is an error.
     let mut puppet = lab.puppet();
@@ -486,9 +376,7 @@ fn what_a_shell_keeps_and_limits() {
     assert_eq!(puppet.cq("blob", args![0, 0]), 0);
     assert_eq!(puppet.cq("alarm", args![-1_i64, 0_i64]), -raw(Errno::Inval));
     assert_eq!(puppet.cq("alarm", args![1_000_000_000_i64, 0_i64]), 0);
-    let error = puppet
-        .raw("coquina_v1.limit", args![0, 1001_i64])
-        .unwrap_err();
+    let error = puppet.raw("coquina_v1.limit", args![0, 1001_i64]).unwrap_err();
     assert!(error.is::<Killed>());
 }
 

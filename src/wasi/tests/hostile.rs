@@ -89,24 +89,8 @@ const WORDS: &[i32] = &[
     ATTRS,
 ];
 
-const LONGS: &[i64] = &[
-    0,
-    1,
-    2,
-    3,
-    64,
-    255,
-    4096,
-    1 << 20,
-    1 << 31,
-    1 << 32,
-    1 << 40,
-    -1,
-    -2,
-    i64::MIN,
-    i64::MAX,
-    i64::MIN + 1,
-];
+const LONGS: &[i64] =
+    &[0, 1, 2, 3, 64, 255, 4096, 1 << 20, 1 << 31, 1 << 32, 1 << 40, -1, -2, i64::MIN, i64::MAX, i64::MIN + 1];
 
 /// Where the hostile structures lie.
 const IOVECS: i32 = 0x100;
@@ -118,21 +102,10 @@ const ATTRS: i32 = 0x700;
 /// Lays out structures that point where they should not: at themselves, at each other, over the end of memory.
 fn prepare(puppet: &mut Puppet<'_>) {
     let word = |value: i32| value.to_le_bytes();
-    let iovecs: [(i32, i32); 8] = [
-        (IOVECS, 64),
-        (IOVECS + 8, 64),
-        (0, END),
-        (IOVECS, 64),
-        (END - 4, 4),
-        (-1, 1),
-        (0, -1),
-        (END, 1),
-    ];
+    let iovecs: [(i32, i32); 8] =
+        [(IOVECS, 64), (IOVECS + 8, 64), (0, END), (IOVECS, 64), (END - 4, 4), (-1, 1), (0, -1), (END, 1)];
     for (n, (ptr, len)) in iovecs.into_iter().enumerate() {
-        puppet.poke(
-            IOVECS as u32 + 8 * n as u32,
-            &[word(ptr), word(len)].concat(),
-        );
+        puppet.poke(IOVECS as u32 + 8 * n as u32, &[word(ptr), word(len)].concat());
     }
     puppet.poke(PATHS as u32, b"../../././tmp/../x\0/bin/other//////");
     puppet.poke(STRINGS as u32, b"one\0two\0\0PATH=/bin\0unterminated");
@@ -161,17 +134,11 @@ fn arguments(dice: &mut Dice, types: &[ValType]) -> Vec<Val> {
 fn check(import: &str, args: &[Val], called: wasmtime::Result<i32>) -> bool {
     match called {
         Ok(answer) if import.starts_with("wasi") => {
-            assert!(
-                (0..=Errno::NotCapable.raw().into()).contains(&answer),
-                "{import} {args:?}: {answer}"
-            );
+            assert!((0..=Errno::NotCapable.raw().into()).contains(&answer), "{import} {args:?}: {answer}");
             true
         }
         Ok(answer) => {
-            assert!(
-                answer >= -i32::from(Errno::NotCapable.raw()),
-                "{import} {args:?}: {answer}"
-            );
+            assert!(answer >= -i32::from(Errno::NotCapable.raw()), "{import} {args:?}: {answer}");
             true
         }
         Err(error) => {
@@ -205,10 +172,7 @@ fn fresh(lab: &Lab, legacy: bool) -> Puppet<'_> {
 
 /// Calls every import with [`ROUNDS`] sets of arguments.
 fn torment(lab: &Lab, legacy: bool, dice: &mut Dice) {
-    let imports = lab
-        .module
-        .imports()
-        .map(|i| format!("{}.{}", i.module(), i.name()));
+    let imports = lab.module.imports().map(|i| format!("{}.{}", i.module(), i.name()));
     let mut puppet = fresh(lab, legacy);
     for import in imports {
         for _ in 0..ROUNDS {
@@ -250,16 +214,10 @@ fn a_bad_pointer_is_fault() {
     let fault = i32::from(Errno::Fault.raw());
     for ptr in [END, END - 1, -1, -4] {
         assert_eq!(puppet.p1("random_get", super::args![ptr, 8]), fault);
-        assert_eq!(
-            puppet.p1("clock_time_get", super::args![0, 0_i64, ptr]),
-            fault
-        );
+        assert_eq!(puppet.p1("clock_time_get", super::args![0, 0_i64, ptr]), fault);
         assert_eq!(puppet.p1("args_get", super::args![0, ptr]), fault);
         assert_eq!(puppet.p1("fd_write", super::args![1, ptr, 1, 0]), fault);
-        assert_eq!(
-            puppet.p1("path_unlink_file", super::args![-2, ptr, 9]),
-            fault
-        );
+        assert_eq!(puppet.p1("path_unlink_file", super::args![-2, ptr, 9]), fault);
         assert_eq!(puppet.p1("poll_oneoff", super::args![ptr, 0, 1, 0]), fault);
         assert_eq!(puppet.cq("stat", super::args![-2, 0, 0, 0, ptr]), -fault);
         assert_eq!(puppet.cq("pipe", super::args![ptr, 0]), -fault);
@@ -275,26 +233,11 @@ fn huge_lengths_are_refused_before_anything_is_allocated() {
     let mut puppet = fresh(&lab, false);
     puppet.poke(PATHS as u32, b"/bin/other");
     let errno = |errno: Errno| i32::from(errno.raw());
-    assert_eq!(
-        puppet.p1("path_unlink_file", super::args![-2, 0, -1]),
-        errno(Errno::NameTooLong)
-    );
-    assert_eq!(
-        puppet.p1("fd_write", super::args![1, 0, -1, 0]),
-        errno(Errno::Inval)
-    );
-    assert_eq!(
-        puppet.p1("poll_oneoff", super::args![0, 0, -1, 0]),
-        errno(Errno::Inval)
-    );
-    assert_eq!(
-        puppet.p1("random_get", super::args![0, -1]),
-        errno(Errno::Fault)
-    );
-    assert_eq!(
-        puppet.cq("keep", super::args![0, -1]),
-        -errno(Errno::TooBig)
-    );
+    assert_eq!(puppet.p1("path_unlink_file", super::args![-2, 0, -1]), errno(Errno::NameTooLong));
+    assert_eq!(puppet.p1("fd_write", super::args![1, 0, -1, 0]), errno(Errno::Inval));
+    assert_eq!(puppet.p1("poll_oneoff", super::args![0, 0, -1, 0]), errno(Errno::Inval));
+    assert_eq!(puppet.p1("random_get", super::args![0, -1]), errno(Errno::Fault));
+    assert_eq!(puppet.cq("keep", super::args![0, -1]), -errno(Errno::TooBig));
     let spawn = super::args![PATHS, 10, 0, -1, 0, 0, 0, 0, 0];
     assert_eq!(puppet.cq("spawn", spawn), -errno(Errno::TooBig));
     let actions = super::args![PATHS, 10, 0, 0, 0, 0, 0, -1, 0];
@@ -312,14 +255,7 @@ fn the_work_of_calls_is_charged_and_shared() {
     }
     let used = before - puppet.store.get_fuel().unwrap();
     assert!(used > 90_000_000, "{used}");
-    assert!(
-        puppet
-            .store
-            .data()
-            .pace
-            .take_stepped_aside()
-            .is_some_and(|settled| settled > 90_000_000)
-    );
+    assert!(puppet.store.data().pace.take_stepped_aside().is_some_and(|settled| settled > 90_000_000));
     // Small calls add up too, and are there to be booked in the end.
     let before = puppet.store.data().host_fuel;
     puppet.cq("getpid", super::args![]);
@@ -331,14 +267,8 @@ fn a_program_that_has_used_up_its_fuel_by_calls_ends() {
     let lab = Lab::new();
     let mut puppet = lab.puppet();
     puppet.store.set_fuel(10_000_000).unwrap();
-    let outcome = (0..512).find_map(|_| {
-        puppet
-            .raw(
-                "wasi_snapshot_preview1.random_get",
-                super::args![0x1000, 0x3_0000],
-            )
-            .err()
-    });
+    let outcome =
+        (0..512).find_map(|_| puppet.raw("wasi_snapshot_preview1.random_get", super::args![0x1000, 0x3_0000]).err());
     let error = outcome.expect("it ran on");
     assert_eq!(error.downcast_ref(), Some(&wasmtime::Trap::OutOfFuel));
 }

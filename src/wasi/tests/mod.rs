@@ -24,8 +24,8 @@ use wasmtime::{Config, Engine, Func, Instance, Linker, Module, Store, Val, ValTy
 use super::{Guest, MemoryBudget, MemoryLimiter, Preopen, add_to_linker, attach};
 use crate::base::{Limits, Sys};
 use crate::kernel::{
-    Empty, Entropy, ExecId, ExecStart, ExitStatus, Kernel, KernelParts, LaunchRequest, Launcher,
-    Pid, Sink, Source, Usage,
+    Empty, Entropy, ExecId, ExecStart, ExitStatus, Kernel, KernelParts, LaunchRequest, Launcher, Pid, Sink, Source,
+    Usage,
 };
 use crate::vfs::{Clock, Cred, HostDir, Rights, Tree, Vfs};
 
@@ -106,11 +106,7 @@ struct HostFolder(PathBuf);
 impl HostFolder {
     fn new() -> HostFolder {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "coquina-wasi-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = format!("coquina-wasi-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path).unwrap();
         HostFolder(path)
@@ -139,27 +135,9 @@ fn tree() -> Tree {
         tree.put_dir(path.as_bytes(), mode, uid, uid, 0).unwrap();
     }
     for program in ["/bin/puppet", "/bin/other"] {
-        tree.put_file(
-            program.as_bytes(),
-            Bytes::from_static(PROGRAM),
-            0o755,
-            0,
-            0,
-            0,
-            None,
-        )
-        .unwrap();
+        tree.put_file(program.as_bytes(), Bytes::from_static(PROGRAM), 0o755, 0, 0, 0, None).unwrap();
     }
-    tree.put_file(
-        b"/bin/text",
-        Bytes::from_static(b"not a program"),
-        0o755,
-        0,
-        0,
-        0,
-        None,
-    )
-    .unwrap();
+    tree.put_file(b"/bin/text", Bytes::from_static(b"not a program"), 0o755, 0, 0, 0, None).unwrap();
     tree.put_device(b"/dev/null", 1, 3, 0o666).unwrap();
     tree
 }
@@ -180,8 +158,7 @@ impl Lab {
         let limits = Limits::default();
         let mut vfs = Vfs::new(tree(), &limits);
         if let Some(HostFolder(path)) = &host {
-            let dir =
-                cap_std::fs::Dir::open_ambient_dir(path, cap_std::ambient_authority()).unwrap();
+            let dir = cap_std::fs::Dir::open_ambient_dir(path, cap_std::ambient_authority()).unwrap();
             let mounted = Box::new(HostDir::new(dir, true).unwrap());
             vfs.mount(b"/data", mounted, Rights::READ_WRITE).unwrap();
         }
@@ -215,10 +192,7 @@ impl Lab {
             stdout: Box::new(self.stdout.clone()),
             stderr: None,
             blob: None,
-            cred: Cred {
-                uid: 1000,
-                gid: 1000,
-            },
+            cred: Cred { uid: 1000, gid: 1000 },
             umask: 0o022,
             limits: Limits::default(),
         };
@@ -234,86 +208,41 @@ impl Lab {
     /// The first process of a new exec, as a program that knows preview 1 only; `dirs` as `coquina wasi run --dir` gives them.
     fn legacy_puppet(&self, dirs: Option<&[(&str, &str)]>) -> Puppet<'_> {
         self.start_with(Box::new(Empty));
-        let preopen = |(path, name): &(&str, &str)| Preopen {
-            path: path.as_bytes().into(),
-            name: name.as_bytes().into(),
-        };
+        let preopen =
+            |(path, name): &(&str, &str)| Preopen { path: path.as_bytes().into(), name: name.as_bytes().into() };
         self.next_puppet(true, dirs.map(|dirs| dirs.iter().map(preopen).collect()))
     }
 
     /// The process that the kernel launched next.
     fn next_puppet(&self, legacy: bool, preopens: Option<Vec<Preopen>>) -> Puppet<'_> {
-        let request = self
-            .launched
-            .0
-            .lock()
-            .unwrap()
-            .pop_front()
-            .expect("nothing was launched");
+        let request = self.launched.0.lock().unwrap().pop_front().expect("nothing was launched");
         let limiter = MemoryLimiter::new(Arc::new(MemoryBudget::new(1 << 30)));
         let kernel = self.kernel.clone();
-        let mut guest = Guest::new(
-            kernel,
-            request.pid,
-            request.argv.clone(),
-            request.env.clone(),
-            legacy,
-            limiter,
-        );
+        let mut guest = Guest::new(kernel, request.pid, request.argv.clone(), request.env.clone(), legacy, limiter);
         guest.preopens = preopens;
         let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_fuel(FUEL).unwrap();
         store.fuel_async_yield_interval(Some(1_000_000)).unwrap();
-        let instance = self
-            .runtime
-            .block_on(self.linker.instantiate_async(&mut store, &self.module))
-            .unwrap();
+        let instance = self.runtime.block_on(self.linker.instantiate_async(&mut store, &self.module)).unwrap();
         attach(&instance, &mut store).unwrap();
-        Puppet {
-            lab: self,
-            pid: request.pid,
-            request,
-            store,
-            instance,
-            free: SCRATCH,
-        }
+        Puppet { lab: self, pid: request.pid, request, store, instance, free: SCRATCH }
     }
 }
 
 /// A module that passes every import on.
 fn puppet_wat(engine: &Engine, linker: &Linker<Guest>) -> String {
     let (kernel, limiter) = (nobody(), MemoryLimiter::new(Arc::new(MemoryBudget::new(0))));
-    let guest = Guest::new(
-        kernel,
-        Pid(0),
-        Arc::default(),
-        Arc::default(),
-        false,
-        limiter,
-    );
+    let guest = Guest::new(kernel, Pid(0), Arc::default(), Arc::default(), false, limiter);
     let mut store = Store::new(engine, guest);
     let (mut imports, mut exports) = (String::new(), String::new());
-    for (n, (module, name, import)) in linker
-        .iter(&mut store)
-        .collect::<Vec<_>>()
-        .into_iter()
-        .enumerate()
-    {
+    for (n, (module, name, import)) in linker.iter(&mut store).collect::<Vec<_>>().into_iter().enumerate() {
         let func = import.into_func().unwrap();
         let kind = func.ty(&store);
         let types = |types: Vec<ValType>| types.iter().map(|t| format!(" {t}")).collect::<String>();
-        let (params, results) = (
-            types(kind.params().collect()),
-            types(kind.results().collect()),
-        );
-        let _ = writeln!(
-            imports,
-            r#"(import "{module}" "{name}" (func $f{n} (param{params}) (result{results})))"#
-        );
-        let arguments: String = (0..kind.params().len())
-            .map(|p| format!(" (local.get {p})"))
-            .collect();
+        let (params, results) = (types(kind.params().collect()), types(kind.results().collect()));
+        let _ = writeln!(imports, r#"(import "{module}" "{name}" (func $f{n} (param{params}) (result{results})))"#);
+        let arguments: String = (0..kind.params().len()).map(|p| format!(" (local.get {p})")).collect();
         let _ = writeln!(
             exports,
             r#"(func (export "{module}.{name}") (param{params}) (result{results}) (call $f{n}{arguments}))"#
@@ -323,9 +252,7 @@ fn puppet_wat(engine: &Engine, linker: &Linker<Guest>) -> String {
     let hook = r#"(func (export "__coquina_signal") (param i32)
         (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (i32.const 1)))
         (i32.store (i32.const 12) (local.get 0)))"#;
-    format!(
-        r#"(module {imports} (memory (export "memory") {PAGES}) {exports} {hook} (func (export "_start")))"#
-    )
+    format!(r#"(module {imports} (memory (export "memory") {PAGES}) {exports} {hook} (func (export "_start")))"#)
 }
 
 /// A kernel for a store that is never run.
@@ -386,44 +313,31 @@ impl From<u64> for Arg {
 
 impl Puppet<'_> {
     fn func(&mut self, import: &str) -> Func {
-        self.instance
-            .get_func(&mut self.store, import)
-            .unwrap_or_else(|| panic!("no import {import}"))
+        self.instance.get_func(&mut self.store, import).unwrap_or_else(|| panic!("no import {import}"))
     }
 
     /// Calls an import; an error is what it raised.
     fn raw(&mut self, import: &str, args: &[Val]) -> wasmtime::Result<i32> {
         let func = self.func(import);
         let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
-        self.lab
-            .runtime
-            .block_on(func.call_async(&mut self.store, args, &mut results))?;
+        self.lab.runtime.block_on(func.call_async(&mut self.store, args, &mut results))?;
         Ok(results.first().map_or(0, Val::unwrap_i32))
     }
 
     /// As [`Puppet::raw`], but gives up after `wait`: the puppet is of no use then.
-    fn raw_within(
-        &mut self,
-        import: &str,
-        args: &[Val],
-        wait: Duration,
-    ) -> Option<wasmtime::Result<i32>> {
+    fn raw_within(&mut self, import: &str, args: &[Val], wait: Duration) -> Option<wasmtime::Result<i32>> {
         let func = self.func(import);
         let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
-        let called = self.lab.runtime.block_on(async {
-            tokio::time::timeout(wait, func.call_async(&mut self.store, args, &mut results)).await
-        });
-        Some(
-            called
-                .ok()?
-                .map(|()| results.first().map_or(0, Val::unwrap_i32)),
-        )
+        let called = self
+            .lab
+            .runtime
+            .block_on(async { tokio::time::timeout(wait, func.call_async(&mut self.store, args, &mut results)).await });
+        Some(called.ok()?.map(|()| results.first().map_or(0, Val::unwrap_i32)))
     }
 
     /// A preview 1 call: 0 or an errno.
     fn p1(&mut self, name: &str, args: &[Val]) -> i32 {
-        self.raw(&format!("wasi_snapshot_preview1.{name}"), args)
-            .unwrap()
+        self.raw(&format!("wasi_snapshot_preview1.{name}"), args).unwrap()
     }
 
     /// A call of our own: a value, or minus an errno.
@@ -473,14 +387,8 @@ impl Puppet<'_> {
     /// An `iovec` array over new buffers: its address, and theirs.
     fn iovecs(&mut self, buffers: &[&[u8]]) -> (u32, Vec<u32>) {
         let places: Vec<(u32, u32)> = buffers.iter().map(|b| self.put(b)).collect();
-        let table: Vec<u8> = places
-            .iter()
-            .flat_map(|(p, l)| [p.to_le_bytes(), l.to_le_bytes()].concat())
-            .collect();
-        (
-            self.put(table).0,
-            places.into_iter().map(|(p, _)| p).collect(),
-        )
+        let table: Vec<u8> = places.iter().flat_map(|(p, l)| [p.to_le_bytes(), l.to_le_bytes()].concat()).collect();
+        (self.put(table).0, places.into_iter().map(|(p, _)| p).collect())
     }
 
     /// `fd_write` of some buffers: bytes written, or the errno.
@@ -514,23 +422,15 @@ impl Puppet<'_> {
 
     /// Ends the process.
     fn exit(self, status: u8) {
-        self.lab.kernel.lock().unwrap().exited(
-            self.pid,
-            ExitStatus::Code(status),
-            Usage::default(),
-        );
+        self.lab.kernel.lock().unwrap().exited(self.pid, ExitStatus::Code(status), Usage::default());
     }
 }
 
 #[test]
 fn every_import_of_preview_1_is_there() {
     let lab = Lab::new();
-    let names: Vec<&str> = lab
-        .module
-        .imports()
-        .filter(|i| i.module() == super::abi::PREVIEW1)
-        .map(|i| i.name())
-        .collect();
+    let names: Vec<&str> =
+        lab.module.imports().filter(|i| i.module() == super::abi::PREVIEW1).map(|i| i.name()).collect();
     assert_eq!(names.len(), 46);
 }
 
@@ -538,15 +438,9 @@ fn every_import_of_preview_1_is_there() {
 fn the_documented_imports_are_there_and_no_others() {
     let documented = include_str!("../../../docs/abi.md");
     let lab = Lab::new();
-    let mut ours: Vec<String> = lab
-        .module
-        .imports()
-        .filter(|i| i.module() == super::abi::COQUINA)
-        .map(|i| i.name().to_owned())
-        .collect();
-    let rows = documented
-        .lines()
-        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    let mut ours: Vec<String> =
+        lab.module.imports().filter(|i| i.module() == super::abi::COQUINA).map(|i| i.name().to_owned()).collect();
+    let rows = documented.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
     let mut wanted: Vec<String> = rows
         .flat_map(|row| row.split('`').skip(1).step_by(2))
         .filter_map(|code| code.split_once('(').map(|(name, _)| name.to_owned()))

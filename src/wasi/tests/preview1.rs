@@ -7,8 +7,7 @@ use super::{Lab, Puppet, args};
 use crate::base::Errno;
 use crate::wasi::{ExitRequest, Killed};
 
-pub(super) const READ_WRITE: u64 =
-    rights::FD_READ | rights::FD_WRITE | rights::FD_SEEK | rights::FD_TELL;
+pub(super) const READ_WRITE: u64 = rights::FD_READ | rights::FD_WRITE | rights::FD_SEEK | rights::FD_TELL;
 
 pub(super) fn raw(errno: Errno) -> i32 {
     errno.raw().into()
@@ -16,13 +15,7 @@ pub(super) fn raw(errno: Errno) -> i32 {
 
 impl Puppet<'_> {
     /// `path_open` without following a last symlink: the descriptor, or the errno.
-    pub(super) fn open(
-        &mut self,
-        dirfd: i32,
-        path: &str,
-        oflags: u32,
-        rights: u64,
-    ) -> Result<i32, i32> {
+    pub(super) fn open(&mut self, dirfd: i32, path: &str, oflags: u32, rights: u64) -> Result<i32, i32> {
         self.open_with(dirfd, 0, path, oflags, rights, 0)
     }
 
@@ -38,22 +31,14 @@ impl Puppet<'_> {
         let (ptr, len) = self.put(path);
         let out = self.room(4);
         let all = u64::MAX;
-        match self.p1(
-            "path_open",
-            args![dirfd, lookup, ptr, len, oflags, rights, all, fdflags, out],
-        ) {
+        match self.p1("path_open", args![dirfd, lookup, ptr, len, oflags, rights, all, fdflags, out]) {
             0 => Ok(self.peek_u32(out) as i32),
             errno => Err(errno),
         }
     }
 
     /// A call whose last argument is where it writes: `len` bytes of it.
-    pub(super) fn out(
-        &mut self,
-        name: &str,
-        before: &[wasmtime::Val],
-        len: u32,
-    ) -> Result<Vec<u8>, i32> {
+    pub(super) fn out(&mut self, name: &str, before: &[wasmtime::Val], len: u32) -> Result<Vec<u8>, i32> {
         let out = self.room(len);
         let arguments = [before, args![out]].concat();
         match self.p1(name, &arguments) {
@@ -63,8 +48,7 @@ impl Puppet<'_> {
     }
 
     pub(super) fn seek(&mut self, fd: i32, delta: i64, whence: i32) -> Result<u64, i32> {
-        self.out("fd_seek", args![fd, delta, whence], 8)
-            .map(|b| u64::from_le_bytes(b.try_into().unwrap()))
+        self.out("fd_seek", args![fd, delta, whence], 8).map(|b| u64::from_le_bytes(b.try_into().unwrap()))
     }
 
     /// Size, and access and modification times.
@@ -124,20 +108,11 @@ pub(super) fn confined(lab: &Lab) -> Puppet<'_> {
 fn arguments_and_environment() {
     let lab = Lab::new();
     let mut puppet = lab.puppet();
-    for (what, strings) in [
-        ("args", &b"puppet\0two words\0\0"[..]),
-        ("environ", b"PATH=/bin\0EMPTY=\0"),
-    ] {
+    for (what, strings) in [("args", &b"puppet\0two words\0\0"[..]), ("environ", b"PATH=/bin\0EMPTY=\0")] {
         let count = strings.iter().filter(|&&b| b == 0).count() as u32;
         let sizes = puppet.room(8);
-        assert_eq!(
-            puppet.p1(&format!("{what}_sizes_get"), args![sizes, sizes + 4]),
-            0
-        );
-        assert_eq!(
-            (puppet.peek_u32(sizes), puppet.peek_u32(sizes + 4)),
-            (count, strings.len() as u32)
-        );
+        assert_eq!(puppet.p1(&format!("{what}_sizes_get"), args![sizes, sizes + 4]), 0);
+        assert_eq!((puppet.peek_u32(sizes), puppet.peek_u32(sizes + 4)), (count, strings.len() as u32));
         let (list, buf) = (puppet.room(4 * count), puppet.room(64));
         assert_eq!(puppet.p1(&format!("{what}_get"), args![list, buf]), 0);
         assert_eq!(puppet.peek(buf, strings.len() as u32), strings);
@@ -153,11 +128,8 @@ fn arguments_and_environment() {
 fn clocks_run() {
     let lab = Lab::new();
     let mut puppet = lab.puppet();
-    let mut time = |id: i32| {
-        puppet
-            .out("clock_time_get", args![id, 0_i64], 8)
-            .map(|b| u64::from_le_bytes(b.try_into().unwrap()))
-    };
+    let mut time =
+        |id: i32| puppet.out("clock_time_get", args![id, 0_i64], 8).map(|b| u64::from_le_bytes(b.try_into().unwrap()));
     assert!(time(0).unwrap() > 1_700_000_000_000_000_000);
     // Programs take it for granted that a nanosecond passes between two calls.
     let mut before = time(1).unwrap();
@@ -169,10 +141,7 @@ fn clocks_run() {
     assert!(time(2).is_ok() && time(3).is_ok());
     assert_eq!(time(4), Err(raw(Errno::Inval)));
     assert!(puppet.out("clock_res_get", args![0], 8).is_ok());
-    assert_eq!(
-        puppet.out("clock_res_get", args![9], 8),
-        Err(raw(Errno::Inval))
-    );
+    assert_eq!(puppet.out("clock_res_get", args![9], 8), Err(raw(Errno::Inval)));
 }
 
 #[test]
@@ -227,44 +196,15 @@ fn reading_and_writing_at_an_offset() {
         let mut puppet = confined(&lab);
         let fd = puppet.open(3, "file", oflags::CREAT, READ_WRITE).unwrap();
         let (iovs, _) = puppet.iovecs(&[&[0, 1], &[2, 3]]);
-        assert_eq!(
-            puppet
-                .out("fd_pwrite", args![fd, iovs, 2, 0_i64], 4)
-                .unwrap(),
-            [4, 0, 0, 0]
-        );
+        assert_eq!(puppet.out("fd_pwrite", args![fd, iovs, 2, 0_i64], 4).unwrap(), [4, 0, 0, 0]);
         let (iovs, buffers) = puppet.iovecs(&[&[9; 3], &[9; 3]]);
-        assert_eq!(
-            puppet
-                .out("fd_pread", args![fd, iovs, 2, 0_i64], 4)
-                .unwrap(),
-            [4, 0, 0, 0]
-        );
-        assert_eq!(
-            (puppet.peek(buffers[0], 3), puppet.peek(buffers[1], 3)),
-            (vec![0, 1, 2], vec![3, 9, 9])
-        );
-        assert_eq!(
-            puppet
-                .out("fd_pread", args![fd, iovs, 2, 2_i64], 4)
-                .unwrap(),
-            [2, 0, 0, 0]
-        );
-        assert_eq!(
-            puppet
-                .out("fd_pread", args![fd, iovs, 2, 1_i64 << 40], 4)
-                .unwrap(),
-            [0; 4]
-        );
-        assert_eq!(
-            puppet.out("fd_pread", args![fd, iovs, 2, -1_i64], 4).ok(),
-            None
-        );
+        assert_eq!(puppet.out("fd_pread", args![fd, iovs, 2, 0_i64], 4).unwrap(), [4, 0, 0, 0]);
+        assert_eq!((puppet.peek(buffers[0], 3), puppet.peek(buffers[1], 3)), (vec![0, 1, 2], vec![3, 9, 9]));
+        assert_eq!(puppet.out("fd_pread", args![fd, iovs, 2, 2_i64], 4).unwrap(), [2, 0, 0, 0]);
+        assert_eq!(puppet.out("fd_pread", args![fd, iovs, 2, 1_i64 << 40], 4).unwrap(), [0; 4]);
+        assert_eq!(puppet.out("fd_pread", args![fd, iovs, 2, -1_i64], 4).ok(), None);
         assert_eq!(puppet.out("fd_tell", args![fd], 8).unwrap(), [0; 8]);
-        assert_eq!(
-            puppet.out("fd_pread", args![0, iovs, 2, 0_i64], 4),
-            Err(raw(Errno::SPipe))
-        );
+        assert_eq!(puppet.out("fd_pread", args![0, iovs, 2, 0_i64], 4), Err(raw(Errno::SPipe)));
     }
 }
 
@@ -272,20 +212,8 @@ fn reading_and_writing_at_an_offset() {
 fn appending_can_be_turned_off() {
     for lab in Lab::each() {
         let mut puppet = confined(&lab);
-        let fd = puppet
-            .open_with(
-                3,
-                0,
-                "file",
-                oflags::CREAT,
-                READ_WRITE,
-                fdflags::APPEND | fdflags::SYNC,
-            )
-            .unwrap();
-        assert_eq!(
-            puppet.fdstat(fd).unwrap().flags,
-            fdflags::APPEND | fdflags::SYNC
-        );
+        let fd = puppet.open_with(3, 0, "file", oflags::CREAT, READ_WRITE, fdflags::APPEND | fdflags::SYNC).unwrap();
+        assert_eq!(puppet.fdstat(fd).unwrap().flags, fdflags::APPEND | fdflags::SYNC);
         for _ in 0..2 {
             puppet.seek(fd, 0, 0).unwrap();
             assert_eq!(puppet.write(fd, &[&[1; 100]]), Ok(100));
@@ -294,10 +222,7 @@ fn appending_can_be_turned_off() {
         puppet.seek(fd, 0, 0).unwrap();
         assert_eq!(puppet.write(fd, &[&[2; 100]]), Ok(100));
         assert_eq!(puppet.filestat(fd).size(), 200);
-        assert_eq!(
-            puppet.p1("fd_fdstat_set_flags", args![fd, 32]),
-            raw(Errno::Inval)
-        );
+        assert_eq!(puppet.p1("fd_fdstat_set_flags", args![fd, 32]), raw(Errno::Inval));
     }
 }
 
@@ -315,19 +240,10 @@ fn sizes_and_times() {
         assert_eq!(puppet.filestat(fd).size(), 110);
         let before = puppet.filestat(fd);
         let mtime = before.mtime() - 100;
-        assert_eq!(
-            puppet.p1("fd_filestat_set_times", args![fd, mtime, mtime, 4]),
-            0
-        );
-        assert_eq!(
-            (puppet.filestat(fd).mtime(), puppet.filestat(fd).atime()),
-            (mtime, before.atime())
-        );
+        assert_eq!(puppet.p1("fd_filestat_set_times", args![fd, mtime, mtime, 4]), 0);
+        assert_eq!((puppet.filestat(fd).mtime(), puppet.filestat(fd).atime()), (mtime, before.atime()));
         for both in [3, 12] {
-            assert_eq!(
-                puppet.p1("fd_filestat_set_times", args![fd, 100_i64, 200_i64, both]),
-                raw(Errno::Inval)
-            );
+            assert_eq!(puppet.p1("fd_filestat_set_times", args![fd, 100_i64, 200_i64, both]), raw(Errno::Inval));
         }
         assert_eq!(puppet.filestat(fd).mtime(), mtime);
         assert_eq!(puppet.p1("fd_sync", args![fd]), 0);
@@ -339,23 +255,14 @@ fn sizes_and_times() {
 fn a_descriptor_reads_and_writes_as_it_was_opened() {
     for lab in Lab::each() {
         let mut puppet = confined(&lab);
-        let writer = puppet
-            .open(3, "file", oflags::CREAT, rights::FD_WRITE)
-            .unwrap();
+        let writer = puppet.open(3, "file", oflags::CREAT, rights::FD_WRITE).unwrap();
         let reader = puppet.open(3, "file", 0, rights::FD_READ).unwrap();
         let neither = puppet.open(3, "file", 0, 0).unwrap();
         assert_eq!(puppet.write(writer, &[b"1"]), Ok(1));
         assert_eq!(puppet.read(reader, 9), Ok(b"1".to_vec()));
-        for (fd, read, write) in [
-            (writer, false, true),
-            (reader, true, false),
-            (neither, false, false),
-        ] {
+        for (fd, read, write) in [(writer, false, true), (reader, true, false), (neither, false, false)] {
             let base = puppet.fdstat(fd).unwrap().base;
-            assert_eq!(
-                (base & rights::FD_READ != 0, base & rights::FD_WRITE != 0),
-                (read, write)
-            );
+            assert_eq!((base & rights::FD_READ != 0, base & rights::FD_WRITE != 0), (read, write));
             if !read {
                 assert_eq!(puppet.read(fd, 1), Err(raw(Errno::BadF)));
             }
@@ -363,14 +270,8 @@ fn a_descriptor_reads_and_writes_as_it_was_opened() {
                 assert_eq!(puppet.write(fd, &[b"1"]), Err(raw(Errno::BadF)));
             }
         }
-        assert_eq!(
-            puppet.p1("fd_fdstat_set_rights", args![reader, 0_i64, 0_i64]),
-            raw(Errno::NotSup)
-        );
-        assert_eq!(
-            puppet.p1("fd_fdstat_set_rights", args![99, 0_i64, 0_i64]),
-            raw(Errno::BadF)
-        );
+        assert_eq!(puppet.p1("fd_fdstat_set_rights", args![reader, 0_i64, 0_i64]), raw(Errno::NotSup));
+        assert_eq!(puppet.p1("fd_fdstat_set_rights", args![99, 0_i64, 0_i64]), raw(Errno::BadF));
         let null = lab.puppet().open(-2, "/dev/null", 0, READ_WRITE);
         assert!(null.is_ok());
     }
@@ -380,42 +281,23 @@ fn a_descriptor_reads_and_writes_as_it_was_opened() {
 fn directories_are_no_files() {
     for lab in Lab::each() {
         let mut puppet = confined(&lab);
-        let fd = puppet
-            .open(3, ".", oflags::DIRECTORY, rights::FD_SEEK | rights::FD_READ)
-            .unwrap();
+        let fd = puppet.open(3, ".", oflags::DIRECTORY, rights::FD_SEEK | rights::FD_READ).unwrap();
         let stat = puppet.fdstat(fd).unwrap();
-        assert_eq!(
-            (stat.filetype, stat.flags, stat.base & rights::FD_SEEK),
-            (3, 0, 0)
-        );
+        assert_eq!((stat.filetype, stat.flags, stat.base & rights::FD_SEEK), (3, 0, 0));
         assert_eq!(stat.inheriting & READ_WRITE, READ_WRITE);
         let not_for_directories = [Errno::BadF, Errno::IsDir, Errno::Inval].map(|e| Some(raw(e)));
         assert!(not_for_directories.contains(&puppet.read(fd, 1).err()));
         assert!(not_for_directories.contains(&puppet.write(fd, &[b"1"]).err()));
         let (iovs, _) = puppet.iovecs(&[b"1"]);
-        assert!(
-            not_for_directories
-                .contains(&puppet.out("fd_pread", args![fd, iovs, 1, 0_i64], 4).err())
-        );
-        assert!(
-            not_for_directories
-                .contains(&puppet.out("fd_pwrite", args![fd, iovs, 1, 0_i64], 4).err())
-        );
+        assert!(not_for_directories.contains(&puppet.out("fd_pread", args![fd, iovs, 1, 0_i64], 4).err()));
+        assert!(not_for_directories.contains(&puppet.out("fd_pwrite", args![fd, iovs, 1, 0_i64], 4).err()));
         for whence in 0..3 {
             assert_eq!(puppet.seek(fd, 0, whence), Err(raw(Errno::BadF)));
         }
         assert_eq!(puppet.out("fd_tell", args![fd], 8), Err(raw(Errno::BadF)));
-        assert!(
-            not_for_directories.contains(&Some(puppet.p1("fd_allocate", args![fd, 0_i64, 1_i64])))
-        );
-        assert!(
-            not_for_directories
-                .contains(&Some(puppet.p1("fd_filestat_set_size", args![fd, 0_i64])))
-        );
-        assert_eq!(
-            puppet.open(3, ".", oflags::DIRECTORY, READ_WRITE),
-            Err(raw(Errno::IsDir))
-        );
+        assert!(not_for_directories.contains(&Some(puppet.p1("fd_allocate", args![fd, 0_i64, 1_i64]))));
+        assert!(not_for_directories.contains(&Some(puppet.p1("fd_filestat_set_size", args![fd, 0_i64]))));
+        assert_eq!(puppet.open(3, ".", oflags::DIRECTORY, READ_WRITE), Err(raw(Errno::IsDir)));
         for rights in [0, rights::FD_READ, stat.base & !rights::FD_WRITE] {
             assert!(puppet.open(3, ".", 0, rights).is_ok());
         }
@@ -447,36 +329,18 @@ fn renumbering() {
 fn preopened_directories() {
     let lab = Lab::new();
     let mut puppet = lab.legacy_puppet(Some(&[("/data", "/"), ("/tmp", "work")]));
-    assert_eq!(
-        puppet.out("fd_prestat_get", args![3], 8).unwrap(),
-        [0, 0, 0, 0, 1, 0, 0, 0]
-    );
+    assert_eq!(puppet.out("fd_prestat_get", args![3], 8).unwrap(), [0, 0, 0, 0, 1, 0, 0, 0]);
     assert_eq!(puppet.out("fd_prestat_get", args![4], 8).unwrap()[4], 4);
-    assert_eq!(
-        puppet.out("fd_prestat_get", args![5], 8),
-        Err(raw(Errno::BadF))
-    );
-    assert_eq!(
-        puppet.out("fd_prestat_get", args![1], 8),
-        Err(raw(Errno::BadF))
-    );
+    assert_eq!(puppet.out("fd_prestat_get", args![5], 8), Err(raw(Errno::BadF)));
+    assert_eq!(puppet.out("fd_prestat_get", args![1], 8), Err(raw(Errno::BadF)));
     let name = puppet.room(8);
-    assert_eq!(
-        puppet.p1("fd_prestat_dir_name", args![4, name, 3]),
-        raw(Errno::NameTooLong)
-    );
+    assert_eq!(puppet.p1("fd_prestat_dir_name", args![4, name, 3]), raw(Errno::NameTooLong));
     assert_eq!(puppet.p1("fd_prestat_dir_name", args![4, name, 8]), 0);
     assert_eq!(puppet.peek(name, 4), b"work");
     let stat = puppet.fdstat(3).unwrap();
-    assert_eq!(
-        (stat.base, stat.inheriting),
-        (rights::PREOPEN_BASE, rights::PREOPEN_INHERITING)
-    );
+    assert_eq!((stat.base, stat.inheriting), (rights::PREOPEN_BASE, rights::PREOPEN_INHERITING));
     // The working directory has no name for such a program.
-    assert_eq!(
-        puppet.open(-2, "x", oflags::CREAT, READ_WRITE),
-        Err(raw(Errno::BadF))
-    );
+    assert_eq!(puppet.open(-2, "x", oflags::CREAT, READ_WRITE), Err(raw(Errno::BadF)));
 
     // One is replaced, the other closed.
     let fd = puppet.open(3, ".", oflags::DIRECTORY, 0).unwrap();
@@ -485,10 +349,7 @@ fn preopened_directories() {
     assert_eq!(puppet.filestat(3).ino(), ino);
     assert_eq!(puppet.fdstat(fd).err(), Some(raw(Errno::BadF)));
     assert_eq!(puppet.p1("fd_close", args![4]), 0);
-    assert_eq!(
-        puppet.out("fd_prestat_get", args![4], 8),
-        Err(raw(Errno::BadF))
-    );
+    assert_eq!(puppet.out("fd_prestat_get", args![4], 8), Err(raw(Errno::BadF)));
 }
 
 #[test]
@@ -514,15 +375,9 @@ fn a_legacy_program_finds_the_whole_tree() {
 fn without_directories_there_are_no_preopens() {
     let lab = Lab::new();
     let mut puppet = lab.legacy_puppet(Some(&[]));
-    assert_eq!(
-        puppet.out("fd_prestat_get", args![3], 8),
-        Err(raw(Errno::BadF))
-    );
+    assert_eq!(puppet.out("fd_prestat_get", args![3], 8), Err(raw(Errno::BadF)));
     let mut puppet = lab.puppet();
-    assert_eq!(
-        puppet.out("fd_prestat_get", args![3], 8),
-        Err(raw(Errno::BadF))
-    );
+    assert_eq!(puppet.out("fd_prestat_get", args![3], 8), Err(raw(Errno::BadF)));
 }
 
 #[test]
@@ -559,20 +414,10 @@ pub(super) fn poll(
     subscriptions: &[(u64, u8, i32, u64, u8)],
 ) -> Result<Vec<(u64, u16, u8)>, i32> {
     let (subs, events) = subscribe(puppet, subscriptions);
-    let n = puppet.out(
-        "poll_oneoff",
-        args![subs, events, subscriptions.len() as i32],
-        4,
-    )?[0];
+    let n = puppet.out("poll_oneoff", args![subs, events, subscriptions.len() as i32], 4)?[0];
     Ok((0..u32::from(n))
         .map(|n| puppet.peek(events + 32 * n, 32))
-        .map(|e| {
-            (
-                u64::from_le_bytes(e[..8].try_into().unwrap()),
-                u16::from_le_bytes([e[8], e[9]]),
-                e[10],
-            )
-        })
+        .map(|e| (u64::from_le_bytes(e[..8].try_into().unwrap()), u16::from_le_bytes([e[8], e[9]]), e[10]))
         .collect())
 }
 
@@ -582,27 +427,12 @@ fn polling() {
     let mut puppet = lab.puppet();
     let long = 60_000_000_000;
     assert_eq!(poll(&mut puppet, &[]), Err(raw(Errno::Inval)));
-    assert_eq!(
-        poll(&mut puppet, &[(7, 1, 0, 0, 0), (8, 0, 1, long, 0)]),
-        Ok(vec![(7, 0, 1)])
-    );
-    let both = poll(
-        &mut puppet,
-        &[(1, 2, 1, 0, 0), (2, 2, 2, 0, 0), (3, 0, 1, long, 0)],
-    );
+    assert_eq!(poll(&mut puppet, &[(7, 1, 0, 0, 0), (8, 0, 1, long, 0)]), Ok(vec![(7, 0, 1)]));
+    let both = poll(&mut puppet, &[(1, 2, 1, 0, 0), (2, 2, 2, 0, 0), (3, 0, 1, long, 0)]);
     assert_eq!(both, Ok(vec![(1, 0, 2), (2, 0, 2)]));
-    assert_eq!(
-        poll(&mut puppet, &[(1, 1, 99, 0, 0)]),
-        Ok(vec![(1, raw(Errno::BadF) as u16, 1)])
-    );
-    assert_eq!(
-        poll(&mut puppet, &[(1, 3, 0, 0, 0)]),
-        Err(raw(Errno::Inval))
-    );
-    assert_eq!(
-        poll(&mut puppet, &[(1, 0, 2, 0, 0)]),
-        Err(raw(Errno::Inval))
-    );
+    assert_eq!(poll(&mut puppet, &[(1, 1, 99, 0, 0)]), Ok(vec![(1, raw(Errno::BadF) as u16, 1)]));
+    assert_eq!(poll(&mut puppet, &[(1, 3, 0, 0, 0)]), Err(raw(Errno::Inval)));
+    assert_eq!(poll(&mut puppet, &[(1, 0, 2, 0, 0)]), Err(raw(Errno::Inval)));
 }
 
 #[test]
@@ -611,21 +441,12 @@ fn sleeping() {
     let mut puppet = lab.puppet();
     let started = Instant::now();
     for clock in [0, 1] {
-        assert_eq!(
-            poll(&mut puppet, &[(1, 0, clock, 20_000_000, 0)]),
-            Ok(vec![(1, 0, 0)])
-        );
+        assert_eq!(poll(&mut puppet, &[(1, 0, clock, 20_000_000, 0)]), Ok(vec![(1, 0, 0)]));
     }
     assert!(started.elapsed() >= Duration::from_millis(40));
     // The earliest of two, and a time that has passed already.
     let started = Instant::now();
-    assert_eq!(
-        poll(
-            &mut puppet,
-            &[(1, 0, 1, u64::MAX, 0), (2, 0, 1, 1_000_000, 0)]
-        ),
-        Ok(vec![(2, 0, 0)])
-    );
+    assert_eq!(poll(&mut puppet, &[(1, 0, 1, u64::MAX, 0), (2, 0, 1, 1_000_000, 0)]), Ok(vec![(2, 0, 0)]));
     assert_eq!(poll(&mut puppet, &[(3, 0, 0, 1, 1)]), Ok(vec![(3, 0, 0)]));
     assert!(started.elapsed() < Duration::from_secs(10));
 }
@@ -650,10 +471,7 @@ fn random_bytes_are_not_zeros() {
 fn exiting_with_any_status() {
     let lab = Lab::new();
     for status in [0, 1, 33, 125, 126, 255, 256, -1] {
-        let error = lab
-            .puppet()
-            .raw("wasi_snapshot_preview1.proc_exit", args![status])
-            .unwrap_err();
+        let error = lab.puppet().raw("wasi_snapshot_preview1.proc_exit", args![status]).unwrap_err();
         assert_eq!(error.downcast_ref(), Some(&ExitRequest(status)));
     }
 }
@@ -664,8 +482,6 @@ fn raising_a_signal() {
     let mut puppet = lab.puppet();
     assert_eq!(puppet.p1("proc_raise", args![0]), 0);
     assert_eq!(puppet.p1("proc_raise", args![99]), raw(Errno::Inval));
-    let error = puppet
-        .raw("wasi_snapshot_preview1.proc_raise", args![6])
-        .unwrap_err();
+    let error = puppet.raw("wasi_snapshot_preview1.proc_raise", args![6]).unwrap_err();
     assert!(error.is::<Killed>());
 }

@@ -40,8 +40,7 @@ impl Puppet<'_> {
 
     fn stat(&mut self, flags: u32, path: &str) -> Result<Filestat, i32> {
         let (ptr, len) = self.put(path);
-        self.out("path_filestat_get", args![3, flags, ptr, len], 64)
-            .map(Filestat)
+        self.out("path_filestat_get", args![3, flags, ptr, len], 64).map(Filestat)
     }
 
     fn readlink(&mut self, path: &str, room: u32) -> Result<Vec<u8>, i32> {
@@ -54,10 +53,7 @@ impl Puppet<'_> {
 
     fn set_mtime(&mut self, flags: u32, path: &str, mtime: u64, fst: u32) -> i32 {
         let (ptr, len) = self.put(path);
-        self.p1(
-            "path_filestat_set_times",
-            args![3, flags, ptr, len, 0_i64, mtime, fst],
-        )
+        self.p1("path_filestat_set_times", args![3, flags, ptr, len, 0_i64, mtime, fst])
     }
 }
 
@@ -70,38 +66,17 @@ const SYMLINK: u8 = 7;
 fn opening_what_is_and_what_is_not_there() {
     for lab in Lab::each() {
         let mut puppet = confined(&lab);
-        assert_eq!(
-            puppet.open(3, "file", 0, READ_WRITE),
-            Err(raw(Errno::NoEnt))
-        );
+        assert_eq!(puppet.open(3, "file", 0, READ_WRITE), Err(raw(Errno::NoEnt)));
         puppet.create("file");
-        assert_eq!(
-            puppet.open(3, "file", oflags::CREAT | oflags::EXCL, 0),
-            Err(raw(Errno::Exist))
-        );
+        assert_eq!(puppet.open(3, "file", oflags::CREAT | oflags::EXCL, 0), Err(raw(Errno::Exist)));
         let file = puppet.open(3, "file", 0, READ_WRITE).unwrap();
-        assert!(
-            [Err(raw(Errno::NotDir)), Err(raw(Errno::BadF))].contains(&puppet.open(
-                file,
-                "foo",
-                oflags::CREAT,
-                0
-            ))
-        );
+        assert!([Err(raw(Errno::NotDir)), Err(raw(Errno::BadF))].contains(&puppet.open(file, "foo", oflags::CREAT, 0)));
         puppet.write(file, &[b"content"]).unwrap();
-        let again = puppet
-            .open(3, "file", oflags::CREAT | oflags::TRUNC, READ_WRITE)
-            .unwrap();
+        let again = puppet.open(3, "file", oflags::CREAT | oflags::TRUNC, READ_WRITE).unwrap();
         assert_eq!(puppet.read(again, 10), Ok(vec![]));
         assert_eq!(puppet.open(3, "file", 16, 0), Err(raw(Errno::Inval)));
-        assert_eq!(
-            puppet.open_with(3, 0, "file", 0, 0, 32),
-            Err(raw(Errno::Inval))
-        );
-        assert_eq!(
-            puppet.open_with(3, 2, "file", 0, 0, 0),
-            Err(raw(Errno::Inval))
-        );
+        assert_eq!(puppet.open_with(3, 0, "file", 0, 0, 32), Err(raw(Errno::Inval)));
+        assert_eq!(puppet.open_with(3, 2, "file", 0, 0, 0), Err(raw(Errno::Inval)));
         assert_eq!(puppet.open(3, "", 0, 0), Err(raw(Errno::NoEnt)));
         assert_eq!(puppet.stat(0, "").err(), Some(raw(Errno::NoEnt)));
     }
@@ -114,20 +89,10 @@ fn a_file_without_a_name_stays_open() {
         let fd = puppet.open(3, "file", oflags::CREAT, READ_WRITE).unwrap();
         assert_eq!(puppet.unlink("file"), 0);
         assert_eq!(puppet.write(fd, &[b"still"]), Ok(5));
-        assert_eq!(
-            (puppet.filestat(fd).size(), puppet.filestat(fd).nlink()),
-            (5, 0)
-        );
+        assert_eq!((puppet.filestat(fd).size(), puppet.filestat(fd).nlink()), (5, 0));
         puppet.create("file");
         assert_eq!(puppet.stat(0, "file").unwrap().size(), 0);
-        assert_eq!(
-            (
-                puppet.mkdir("dir"),
-                puppet.rmdir("dir"),
-                puppet.mkdir("dir")
-            ),
-            (0, 0, 0)
-        );
+        assert_eq!((puppet.mkdir("dir"), puppet.rmdir("dir"), puppet.mkdir("dir")), (0, 0, 0));
     }
 }
 
@@ -137,46 +102,20 @@ fn odd_paths() {
         let mut puppet = confined(&lab);
         assert_eq!((puppet.mkdir("dir"), puppet.mkdir("dir/nested")), (0, 0));
         puppet.create("dir/nested/file");
-        assert_eq!(
-            puppet.open(3, "/dir/nested/file", 0, 0),
-            Err(raw(Errno::Perm))
-        );
-        assert!(
-            puppet
-                .open(3, "dir/.//nested/../../dir/nested/../nested///./file", 0, 0)
-                .is_ok()
-        );
-        assert_eq!(
-            puppet.open(3, "dir/nested/file\0", 0, 0),
-            Err(raw(Errno::Inval))
-        );
+        assert_eq!(puppet.open(3, "/dir/nested/file", 0, 0), Err(raw(Errno::Perm)));
+        assert!(puppet.open(3, "dir/.//nested/../../dir/nested/../nested///./file", 0, 0).is_ok());
+        assert_eq!(puppet.open(3, "dir/nested/file\0", 0, 0), Err(raw(Errno::Inval)));
         for slashes in ["/", "///"] {
-            assert_eq!(
-                puppet.open(3, &format!("dir/nested/file{slashes}"), 0, 0),
-                Err(raw(Errno::NotDir))
-            );
-            assert!(
-                puppet
-                    .open(3, &format!("dir/nested{slashes}"), 0, 0)
-                    .is_ok()
-            );
+            assert_eq!(puppet.open(3, &format!("dir/nested/file{slashes}"), 0, 0), Err(raw(Errno::NotDir)));
+            assert!(puppet.open(3, &format!("dir/nested{slashes}"), 0, 0).is_ok());
         }
-        assert_eq!(
-            puppet.open(3, "dir/nested/../../../data/dir/nested/file", 0, 0),
-            Err(raw(Errno::Perm))
-        );
+        assert_eq!(puppet.open(3, "dir/nested/../../../data/dir/nested/file", 0, 0), Err(raw(Errno::Perm)));
         assert_eq!(puppet.open(3, "..", 0, 0), Err(raw(Errno::Perm)));
         assert_eq!(puppet.symlink("/", "absolute"), raw(Errno::Perm));
         let long = "x".repeat(256);
-        assert_eq!(
-            puppet.open(3, &long, oflags::CREAT, 0),
-            Err(raw(Errno::NameTooLong))
-        );
+        assert_eq!(puppet.open(3, &long, oflags::CREAT, 0), Err(raw(Errno::NameTooLong)));
         let long = "x/".repeat(3000);
-        assert_eq!(
-            puppet.open(3, &long, oflags::CREAT, 0),
-            Err(raw(Errno::NameTooLong))
-        );
+        assert_eq!(puppet.open(3, &long, oflags::CREAT, 0), Err(raw(Errno::NameTooLong)));
     }
 }
 
@@ -193,27 +132,17 @@ fn symlinks_are_followed_when_asked() {
         assert_eq!(puppet.mkdir("target"), 0);
         assert!(not_followed.contains(&puppet.open(3, "symlink", oflags::DIRECTORY, 0)));
         assert_eq!(puppet.open(3, "symlink", 0, 0), Err(raw(Errno::Loop)));
-        assert!(
-            puppet
-                .open_with(3, FOLLOW, "symlink", oflags::DIRECTORY, 0, 0)
-                .is_ok()
-        );
+        assert!(puppet.open_with(3, FOLLOW, "symlink", oflags::DIRECTORY, 0, 0).is_ok());
         // To a file.
         assert_eq!(puppet.rmdir("target"), 0);
         puppet.create("target");
         assert!(not_followed.contains(&puppet.open(3, "symlink", oflags::DIRECTORY, 0)));
-        assert_eq!(
-            puppet.open_with(3, FOLLOW, "symlink", oflags::DIRECTORY, 0, 0),
-            Err(raw(Errno::NotDir))
-        );
+        assert_eq!(puppet.open_with(3, FOLLOW, "symlink", oflags::DIRECTORY, 0, 0), Err(raw(Errno::NotDir)));
         assert!(puppet.open_with(3, FOLLOW, "symlink", 0, 0, 0).is_ok());
         // To itself.
         assert_eq!(puppet.symlink("loop", "loop"), 0);
         assert_eq!(puppet.open(3, "loop", 0, 0), Err(raw(Errno::Loop)));
-        assert_eq!(
-            puppet.open_with(3, FOLLOW, "loop", 0, 0, 0),
-            Err(raw(Errno::Loop))
-        );
+        assert_eq!(puppet.open_with(3, FOLLOW, "loop", 0, 0, 0), Err(raw(Errno::Loop)));
     }
 }
 
@@ -235,19 +164,10 @@ fn attributes_of_paths() {
         let mut puppet = confined(&lab);
         assert_eq!(puppet.mkdir("subdir"), 0);
         puppet.create("subdir/file");
-        assert_eq!(
-            (
-                puppet.symlink("subdir/file", "link1"),
-                puppet.symlink("subdir", "link2")
-            ),
-            (0, 0)
-        );
-        for (path, here, there) in [
-            ("subdir", DIR, DIR),
-            ("subdir/file", FILE, FILE),
-            ("link1", SYMLINK, FILE),
-            ("link2", SYMLINK, DIR),
-        ] {
+        assert_eq!((puppet.symlink("subdir/file", "link1"), puppet.symlink("subdir", "link2")), (0, 0));
+        for (path, here, there) in
+            [("subdir", DIR, DIR), ("subdir/file", FILE, FILE), ("link1", SYMLINK, FILE), ("link2", SYMLINK, DIR)]
+        {
             assert_eq!(puppet.stat(0, path).unwrap().filetype(), here);
             assert_eq!(puppet.stat(FOLLOW, path).unwrap().filetype(), there);
         }
@@ -287,17 +207,10 @@ fn hard_links() {
         let mut puppet = confined(&lab);
         puppet.create("file");
         assert_eq!(
-            (
-                puppet.mkdir("subdir"),
-                puppet.link(0, "file", "link"),
-                puppet.link(0, "file", "subdir/link")
-            ),
+            (puppet.mkdir("subdir"), puppet.link(0, "file", "link"), puppet.link(0, "file", "subdir/link")),
             (0, 0, 0)
         );
-        let (a, b) = (
-            puppet.stat(0, "file").unwrap(),
-            puppet.stat(0, "subdir/link").unwrap(),
-        );
+        let (a, b) = (puppet.stat(0, "file").unwrap(), puppet.stat(0, "subdir/link").unwrap());
         assert_eq!(a.0, b.0);
         assert_eq!(a.nlink(), 3);
         assert_eq!(puppet.link(0, "file", "link"), raw(Errno::Exist));
@@ -306,26 +219,11 @@ fn hard_links() {
         assert!([raw(Errno::Perm), raw(Errno::Acces)].contains(&puppet.link(0, "subdir", "new")));
         assert_eq!(puppet.link(0, "file", "new/"), raw(Errno::NoEnt));
         // Links to symlinks: dangling, a loop; then onto one.
-        assert_eq!(
-            (
-                puppet.symlink("nowhere", "dangling"),
-                puppet.symlink("loop", "loop")
-            ),
-            (0, 0)
-        );
-        assert_eq!(
-            (
-                puppet.link(0, "dangling", "new1"),
-                puppet.link(0, "loop", "new2")
-            ),
-            (0, 0)
-        );
+        assert_eq!((puppet.symlink("nowhere", "dangling"), puppet.symlink("loop", "loop")), (0, 0));
+        assert_eq!((puppet.link(0, "dangling", "new1"), puppet.link(0, "loop", "new2")), (0, 0));
         assert_eq!(puppet.stat(0, "new1").unwrap().filetype(), SYMLINK);
         assert_eq!(puppet.link(0, "file", "dangling"), raw(Errno::Exist));
-        assert!(
-            [raw(Errno::Inval), raw(Errno::NoEnt)]
-                .contains(&puppet.link(FOLLOW, "dangling", "new3"))
-        );
+        assert!([raw(Errno::Inval), raw(Errno::NoEnt)].contains(&puppet.link(FOLLOW, "dangling", "new3")));
     }
 }
 
@@ -333,46 +231,24 @@ fn hard_links() {
 fn renaming() {
     for lab in Lab::each() {
         let mut puppet = confined(&lab);
-        assert_eq!(
-            (puppet.mkdir("source"), puppet.rename("source", "target")),
-            (0, 0)
-        );
-        assert_eq!(
-            puppet.open(3, "source", oflags::DIRECTORY, 0),
-            Err(raw(Errno::NoEnt))
-        );
+        assert_eq!((puppet.mkdir("source"), puppet.rename("source", "target")), (0, 0));
+        assert_eq!(puppet.open(3, "source", oflags::DIRECTORY, 0), Err(raw(Errno::NoEnt)));
         assert!(puppet.open(3, "target", oflags::DIRECTORY, 0).is_ok());
         // Onto an empty directory, one that is not empty, a file.
-        assert_eq!(
-            (puppet.mkdir("source"), puppet.rename("source", "target")),
-            (0, 0)
-        );
+        assert_eq!((puppet.mkdir("source"), puppet.rename("source", "target")), (0, 0));
         assert_eq!(puppet.mkdir("source"), 0);
         puppet.create("target/file");
         assert_eq!(puppet.rename("source", "target"), raw(Errno::NotEmpty));
         assert_eq!(puppet.rename("source", "target/file"), raw(Errno::NotDir));
-        assert_eq!(
-            (
-                puppet.rmdir("source"),
-                puppet.unlink("target/file"),
-                puppet.rmdir("target")
-            ),
-            (0, 0, 0)
-        );
+        assert_eq!((puppet.rmdir("source"), puppet.unlink("target/file"), puppet.rmdir("target")), (0, 0, 0));
         // Files: to a new name, onto a file, onto a directory.
         puppet.create("source");
         assert_eq!(puppet.rename("source", "target"), 0);
         assert_eq!(puppet.open(3, "source", 0, 0), Err(raw(Errno::NoEnt)));
         puppet.create("source");
-        assert_eq!(
-            (puppet.rename("source", "target"), puppet.unlink("target")),
-            (0, 0)
-        );
+        assert_eq!((puppet.rename("source", "target"), puppet.unlink("target")), (0, 0));
         puppet.create("source");
-        assert_eq!(
-            (puppet.mkdir("target"), puppet.rename("source", "target")),
-            (0, raw(Errno::IsDir))
-        );
+        assert_eq!((puppet.mkdir("target"), puppet.rename("source", "target")), (0, raw(Errno::IsDir)));
     }
 }
 
@@ -387,32 +263,18 @@ fn trailing_slashes() {
         assert_eq!(puppet.rmdir("a/"), 0);
 
         puppet.create("file");
-        assert_eq!(
-            (puppet.rmdir("file"), puppet.rmdir("file/")),
-            (raw(Errno::NotDir), raw(Errno::NotDir))
-        );
+        assert_eq!((puppet.rmdir("file"), puppet.rmdir("file/")), (raw(Errno::NotDir), raw(Errno::NotDir)));
         assert_eq!(puppet.unlink("file/"), raw(Errno::NotDir));
-        assert!(
-            [raw(Errno::NotDir), raw(Errno::Exist)].contains(&puppet.symlink("source", "file/"))
-        );
+        assert!([raw(Errno::NotDir), raw(Errno::Exist)].contains(&puppet.symlink("source", "file/")));
         assert_eq!(puppet.symlink("source", "file"), raw(Errno::Exist));
         assert_eq!(puppet.unlink("file"), 0);
 
         assert_eq!(puppet.symlink("source", "target/"), raw(Errno::NoEnt));
-        assert_eq!(
-            (puppet.symlink("source", "target"), puppet.unlink("target")),
-            (0, 0)
-        );
+        assert_eq!((puppet.symlink("source", "target"), puppet.unlink("target")), (0, 0));
         assert_eq!(puppet.mkdir("target"), 0);
+        assert_eq!((puppet.unlink("target"), puppet.unlink("target/")), (raw(Errno::IsDir), raw(Errno::IsDir)));
         assert_eq!(
-            (puppet.unlink("target"), puppet.unlink("target/")),
-            (raw(Errno::IsDir), raw(Errno::IsDir))
-        );
-        assert_eq!(
-            (
-                puppet.symlink("source", "target"),
-                puppet.symlink("source", "target/")
-            ),
+            (puppet.symlink("source", "target"), puppet.symlink("source", "target/")),
             (raw(Errno::Exist), raw(Errno::Exist))
         );
         assert_eq!(puppet.mkdir("target/nested"), 0);
@@ -421,16 +283,9 @@ fn trailing_slashes() {
 }
 
 /// Names and cookies that fit into a buffer of `len` bytes, and whether that was all.
-fn readdir(
-    puppet: &mut Puppet<'_>,
-    fd: i32,
-    len: u32,
-    cookie: u64,
-) -> (Vec<(String, u64, u64)>, bool) {
+fn readdir(puppet: &mut Puppet<'_>, fd: i32, len: u32, cookie: u64) -> (Vec<(String, u64, u64)>, bool) {
     let buf = puppet.room(len);
-    let used = puppet
-        .out("fd_readdir", args![fd, buf, len, cookie], 4)
-        .unwrap();
+    let used = puppet.out("fd_readdir", args![fd, buf, len, cookie], 4).unwrap();
     let used = u32::from_le_bytes(used.try_into().unwrap());
     let bytes = puppet.peek(buf, used);
     let (mut entries, mut rest) = (Vec::new(), &bytes[..]);
@@ -451,21 +306,11 @@ fn listing_a_directory() {
     for lab in Lab::each() {
         let mut puppet = confined(&lab);
         assert_eq!(puppet.mkdir("dir"), 0);
-        let dir = puppet
-            .open(3, "dir", oflags::DIRECTORY, rights::FD_READDIR)
-            .unwrap();
+        let dir = puppet.open(3, "dir", oflags::DIRECTORY, rights::FD_READDIR).unwrap();
         let ino = puppet.filestat(dir).ino();
         let (entries, all) = readdir(&mut puppet, dir, 256, 0);
         assert!(all);
-        assert_eq!(
-            (
-                &entries[0].0[..],
-                entries[0].2,
-                &entries[1].0[..],
-                entries.len()
-            ),
-            (".", ino, "..", 2)
-        );
+        assert_eq!((&entries[0].0[..], entries[0].2, &entries[1].0[..], entries.len()), (".", ino, "..", 2));
 
         puppet.create("dir/file");
         let (entries, _) = readdir(&mut puppet, dir, 256, 0);
@@ -493,9 +338,6 @@ fn listing_a_directory() {
         names.dedup();
         assert_eq!(names.len(), 1003);
         let file = puppet.open(3, "dir/file", 0, READ_WRITE).unwrap();
-        assert_eq!(
-            puppet.out("fd_readdir", args![file, 0, 64, 0_i64], 4),
-            Err(raw(Errno::NotDir))
-        );
+        assert_eq!(puppet.out("fd_readdir", args![file, 0, 64, 0_i64], 4), Err(raw(Errno::NotDir)));
     }
 }
