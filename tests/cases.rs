@@ -33,7 +33,7 @@ macro_rules! topics {
 
 topics! {
     smoke agent_scripts
-    sh_arithmetic sh_arrays sh_builtins sh_control sh_declare sh_errors sh_globs sh_jobs sh_options sh_parameters
+    sh_arithmetic sh_arrays sh_builtins sh_control sh_corners sh_declare sh_errors sh_globs sh_jobs sh_options sh_parameters
     sh_pipelines sh_quoting sh_read_printf sh_redirections sh_substitution sh_test
     tool_awk tool_basics tool_files tool_find_xargs tool_grep tool_jq tool_misc tool_oneliners tool_sed tool_sort tool_text
 }
