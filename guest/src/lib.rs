@@ -22,3 +22,6 @@ pub mod test_expr;
 pub mod text;
 pub mod vars;
 pub mod wire;
+
+#[cfg(test)]
+mod tests;

@@ -296,29 +296,28 @@ impl Shell {
     }
 
     fn run_script(&mut self, path: &[u8], login: bool) -> Run {
-        let shown = self.name.clone();
         let found = match self.sys.stat(path, true) {
             Ok(_) => Rc::from(path),
             Err(_) if !path.contains(&b'/') => self.search_path(path).unwrap_or_else(|| path.into()),
             Err(_) => path.into(),
         };
-        let fail = |shell: &mut Self, error: &[u8], status| {
-            shell.write_error(&[&shown[..], b": ", path, b": ", error, b"\n"].concat());
+        let fail = |shell: &mut Self, name: &[u8], error: &[u8], status| {
+            shell.write_error(&[name, b": ", path, b": ", error, b"\n"].concat());
             shell.status = status;
             Err(Unwind::Exit)
         };
         if self.sys.stat(&found, true).is_ok_and(|s| s.kind == FileKind::Dir) {
-            return fail(self, Errno::ISDIR.message().as_bytes(), 126);
+            return fail(self, path, Errno::ISDIR.message().as_bytes(), 126);
         }
         let fd = match self.open_script(&found) {
             Ok(fd) => fd,
-            Err(e) => return fail(self, e.message().as_bytes(), if e == Errno::NOENT { 127 } else { 126 }),
+            Err(e) => return fail(self, &self.name.clone(), e.message().as_bytes(), if e == Errno::NOENT { 127 } else { 126 }),
         };
         let text = self.read_all(fd);
         let _ = self.sys.close(fd);
         let line = text.iter().position(|b| *b == b'\n').unwrap_or(text.len());
         if text[..line.min(80)].contains(&0) {
-            return fail(self, b"cannot execute binary file", 126);
+            return fail(self, path, b"cannot execute binary file", 126);
         }
         self.name = path.into();
         self.start_files(login)?;

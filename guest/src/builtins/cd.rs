@@ -92,14 +92,14 @@ fn candidates(sh: &mut Shell, target: &[u8]) -> Vec<(Vec<u8>, bool)> {
 }
 
 /// `/a/../b/./c` without what it does not need; `None` when a part before `..` is no directory.
-fn canonical(sh: &Shell, path: &[u8]) -> Option<Vec<u8>> {
+fn canonical(sh: &Shell, path: &[u8], check: bool) -> Option<Vec<u8>> {
     let mut out: Vec<u8> = Vec::new();
     for part in path.split(|b| *b == b'/') {
         match part {
             b"" | b"." => {}
             b".." => {
                 let dir = if out.is_empty() { &b"/"[..] } else { &out };
-                if !sh.sys.stat(dir, true).is_ok_and(|s| s.kind == FileKind::Dir) {
+                if check && !sh.sys.stat(dir, true).is_ok_and(|s| s.kind == FileKind::Dir) {
                     return None;
                 }
                 let cut = out.iter().rposition(|b| *b == b'/').unwrap_or(0);
@@ -121,7 +121,7 @@ fn change(sh: &mut Shell, path: &[u8], links: Links) -> Result<(), Errno> {
     let old = sh.cwd.clone();
     let new = if links == Links::Logical {
         let full = if path.starts_with(b"/") { path.to_vec() } else { join(&old, path) };
-        match canonical(sh, &full) {
+        match canonical(sh, &full, true) {
             Some(new) => match sh.sys.chdir(&new) {
                 Ok(()) => new,
                 Err(e) => {
@@ -130,10 +130,15 @@ fn change(sh: &mut Shell, path: &[u8], links: Links) -> Result<(), Errno> {
                     sh.sys.getcwd().unwrap_or(new)
                 }
             },
-            None => {
-                sh.sys.chdir(path)?;
-                sh.sys.getcwd()?
-            }
+            None if sh.sys.chdir(path).is_ok() => sh.sys.getcwd()?,
+            // The directory we are in is gone: go by its name.
+            None => match canonical(sh, &full, false) {
+                Some(new) if !path.starts_with(b"/") && sh.sys.stat(&old, true).is_err() => {
+                    sh.sys.chdir(&new)?;
+                    new
+                }
+                _ => return Err(Errno::NOENT),
+            },
         }
     } else {
         sh.sys.chdir(path)?;

@@ -62,7 +62,7 @@ impl Shell {
             b'T' => out.extend(self.date(b"%I:%M:%S")),
             b'@' => out.extend(self.date(b"%I:%M %p")),
             b'A' => out.extend(self.date(b"%H:%M")),
-            b'u' => out.extend(self.text(Sym::new(b"USER")).unwrap_or_else(|| b"user".to_vec())),
+            b'u' => out.extend(self.user_name()),
             b'v' => out.extend_from_slice(b"5.2"),
             b'V' => out.extend_from_slice(b"5.2.15"),
             b'w' | b'W' => {

@@ -28,15 +28,26 @@ impl Shell {
         }
     }
 
-    /// The home directory in the first line of the user table that `wanted` picks.
+    /// The name of the user this shell runs as.
+    pub(super) fn user_name(&self) -> Vec<u8> {
+        let uid = self.sys.ids().uid;
+        let mine = |fields: &[&[u8]]| fields.get(2).is_some_and(|f| super::to_int(f) == Some(i64::from(uid)));
+        self.user_field(0, mine).unwrap_or_else(|| b"I have no name!".to_vec())
+    }
+
     fn home_of(&self, wanted: impl Fn(&[&[u8]]) -> bool) -> Option<Vec<u8>> {
+        self.user_field(5, wanted)
+    }
+
+    /// A field of the first line of the user table that `wanted` picks.
+    fn user_field(&self, field: usize, wanted: impl Fn(&[&[u8]]) -> bool) -> Option<Vec<u8>> {
         let how = OpenHow { read: true, cloexec: true, ..OpenHow::default() };
         let fd = self.sys.open(b"/etc/passwd", how, 0).ok()?;
         let text = self.read_all(fd);
         let _ = self.sys.close(fd);
         text.split(|b| *b == b'\n').find_map(|line| {
             let fields: Vec<&[u8]> = line.split(|b| *b == b':').collect();
-            if wanted(&fields) { fields.get(5).map(|f| f.to_vec()) } else { None }
+            if wanted(&fields) { fields.get(field).map(|f| f.to_vec()) } else { None }
         })
     }
 

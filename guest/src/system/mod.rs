@@ -12,6 +12,8 @@
 //! state that is not ours.
 
 mod errno;
+#[cfg(test)]
+pub mod fake;
 #[cfg(unix)]
 pub mod native;
 pub mod signal;
