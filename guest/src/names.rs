@@ -231,7 +231,9 @@ impl Sym {
 #[must_use]
 pub fn is_name(text: &[u8]) -> bool {
     match text.first() {
-        Some(b) if b.is_ascii_alphabetic() || *b == b'_' => text.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'),
+        Some(b) if b.is_ascii_alphabetic() || *b == b'_' => {
+            text.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+        }
         _ => false,
     }
 }

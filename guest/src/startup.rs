@@ -311,7 +311,14 @@ impl Shell {
         }
         let fd = match self.open_script(&found) {
             Ok(fd) => fd,
-            Err(e) => return fail(self, &self.name.clone(), e.message().as_bytes(), if e == Errno::NOENT { 127 } else { 126 }),
+            Err(e) => {
+                return fail(
+                    self,
+                    &self.name.clone(),
+                    e.message().as_bytes(),
+                    if e == Errno::NOENT { 127 } else { 126 },
+                );
+            }
         };
         let text = self.read_all(fd);
         let _ = self.sys.close(fd);
@@ -321,7 +328,13 @@ impl Shell {
         }
         self.name = path.into();
         self.start_files(login)?;
-        self.frames.push(Frame { name: Rc::from(&b"main"[..]), source: path.into(), line: 0, is_function: false, options: None });
+        self.frames.push(Frame {
+            name: Rc::from(&b"main"[..]),
+            source: path.into(),
+            line: 0,
+            is_function: false,
+            options: None,
+        });
         let parser = Parser::new(Box::new(Lines::new(text)), 1, self.settings());
         self.run_parser(parser, Origin::File, false)
     }

@@ -251,7 +251,13 @@ impl Shell {
         };
         self.params = Rc::new(r.each(|r| r.bytes().map(<[u8]>::to_vec))?);
         self.frames = r.each(|r| {
-            Some(Frame { name: r.bytes()?.into(), source: r.bytes()?.into(), line: r.u32()?, is_function: r.flag()?, options: None })
+            Some(Frame {
+                name: r.bytes()?.into(),
+                source: r.bytes()?.into(),
+                line: r.u32()?,
+                is_function: r.flag()?,
+                options: None,
+            })
         })?;
         self.pipe_status = r.each(Reader::i32)?;
         self.getopts = Getopts { index: r.signed()?, offset: r.number()? as usize };
@@ -263,7 +269,8 @@ impl Shell {
         self.last_argument = r.bytes()?.to_vec();
         self.current_command = r.bytes()?.to_vec();
         let disabled = r.each(|r| r.bytes())?;
-        self.disabled = disabled.into_iter().filter_map(crate::builtins::find).filter_map(crate::builtins::name_of).collect();
+        self.disabled =
+            disabled.into_iter().filter_map(crate::builtins::find).filter_map(crate::builtins::name_of).collect();
         let aliases = r.each(|r| Some((r.bytes()?.to_vec(), r.bytes()?.to_vec())))?;
         if !aliases.is_empty() {
             self.aliases = Rc::new(aliases.into_iter().collect());

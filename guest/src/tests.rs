@@ -59,7 +59,10 @@ fn children() {
 
 #[test]
 fn redirections() {
-    check("echo a > /tmp/f; echo b >> /tmp/f; cat < /tmp/f; while read l; do echo \"<$l>\"; done < /tmp/f", "a\nb\n<a>\n<b>\n");
+    check(
+        "echo a > /tmp/f; echo b >> /tmp/f; cat < /tmp/f; while read l; do echo \"<$l>\"; done < /tmp/f",
+        "a\nb\n<a>\n<b>\n",
+    );
     check("cat <<E\nx $((1+1))\nE\ncat <<< 'y z'", "x 2\ny z\n");
     check("exec 3>/tmp/f; echo x >&3; exec 3>&-; cat < /tmp/f; echo $(</tmp/f)", "x\nx\n");
     check("{ echo a; echo b >&2; } 2>/tmp/e; cat < /tmp/e", "a\nb\n");

@@ -19,7 +19,27 @@ fn show(name: &[u8], text: &[u8], out: &mut Vec<u8>) {
 /// May an alias have this name?
 fn is_valid(name: &[u8]) -> bool {
     !name.is_empty()
-        && !name.iter().any(|b| matches!(b, b'/' | b'$' | b'`' | b'=' | b'\\' | b'"' | b'\'' | b' ' | b'\t' | b'\n' | b'|' | b'&' | b';' | b'(' | b')' | b'<' | b'>'))
+        && !name.iter().any(|b| {
+            matches!(
+                b,
+                b'/' | b'$'
+                    | b'`'
+                    | b'='
+                    | b'\\'
+                    | b'"'
+                    | b'\''
+                    | b' '
+                    | b'\t'
+                    | b'\n'
+                    | b'|'
+                    | b'&'
+                    | b';'
+                    | b'('
+                    | b')'
+                    | b'<'
+                    | b'>'
+            )
+        })
 }
 
 pub fn alias(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
@@ -62,14 +82,13 @@ pub fn alias(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
 
 pub fn unalias(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
     let mut parser = OptionParser::new(args, b"a");
-    while let Some(option) = parser.next() {
-        match option {
-            Ok(_) => {
-                sh.aliases = Rc::default();
-                return Ok(0);
-            }
-            Err(bad) => return Ok(sh.bad_option(bad)),
+    match parser.next() {
+        Some(Ok(_)) => {
+            sh.aliases = Rc::default();
+            return Ok(0);
         }
+        Some(Err(bad)) => return Ok(sh.bad_option(bad)),
+        None => {}
     }
     if parser.rest().is_empty() {
         return Ok(sh.show_usage());

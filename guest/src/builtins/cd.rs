@@ -175,7 +175,10 @@ pub fn pwd(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
         None => match sh.sys.getcwd() {
             Ok(dir) => dir,
             Err(e) => {
-                sh.builtin_error(&[b"error retrieving current directory: getcwd: cannot access parent directories: ", e.message().as_bytes()]);
+                sh.builtin_error(&[
+                    b"error retrieving current directory: getcwd: cannot access parent directories: ",
+                    e.message().as_bytes(),
+                ]);
                 return Ok(1);
             }
         },

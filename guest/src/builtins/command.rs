@@ -28,7 +28,8 @@ pub fn command(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
     let path = sh.text(Sym::PATH);
     sh.vars.push_scope(crate::vars::ScopeKind::Temporary);
     let scope = sh.vars.depth();
-    sh.vars.make_local(Sym::PATH, scope).value = crate::vars::Value::Text(b"/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".to_vec());
+    sh.vars.make_local(Sym::PATH, scope).value =
+        crate::vars::Value::Text(b"/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".to_vec());
     let result = run_without_function(sh, rest);
     sh.vars.pop_scope();
     let _ = path;

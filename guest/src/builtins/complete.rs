@@ -90,13 +90,18 @@ fn names(sh: &mut Shell, kind: &[u8], word: &[u8]) -> Vec<Vec<u8>> {
             if kind.starts_with(b"f") {
                 return found;
             }
-            found.into_iter().filter(|p| sh.sys.stat(p, true).is_ok_and(|s| s.kind == crate::system::FileKind::Dir)).collect()
+            found
+                .into_iter()
+                .filter(|p| sh.sys.stat(p, true).is_ok_and(|s| s.kind == crate::system::FileKind::Dir))
+                .collect()
         }
         b"v" | b"variable" | b"e" | b"export" => {
             sh.refresh_all();
             let exported = kind.starts_with(b"e");
             let list = sh.vars.sorted().into_iter();
-            list.filter(|(_, v)| !exported || v.attrs.has(crate::vars::Attrs::EXPORT)).map(|(n, _)| n.name().to_vec()).collect()
+            list.filter(|(_, v)| !exported || v.attrs.has(crate::vars::Attrs::EXPORT))
+                .map(|(n, _)| n.name().to_vec())
+                .collect()
         }
         b"k" | b"keyword" => super::r#type::RESERVED.iter().map(|w| w.to_vec()).collect(),
         b"shopt" => crate::options::SHOPTS.iter().map(|(_, n, ..)| n.as_bytes().to_vec()).collect(),

@@ -128,7 +128,11 @@ fn option(sh: &Shell, r: &mut Request, letter: u8, plus: bool) -> Result<(), i32
     if !allowed {
         return Err(sh.invalid_option(letter));
     }
-    if plus { r.off.add(attr) } else { r.on.add(attr) }
+    if plus {
+        r.off.add(attr)
+    } else {
+        r.on.add(attr)
+    }
     Ok(())
 }
 
@@ -151,7 +155,8 @@ fn cut(text: &[u8]) -> Option<Operand<'_>> {
     let mut rest = &text[end..];
     let mut subscript = None;
     if rest.first() == Some(&b'[') {
-        let close = rest.windows(2).position(|w| w == b"]=" || w == b"]+").or_else(|| rest.iter().rposition(|b| *b == b']'))?;
+        let close =
+            rest.windows(2).position(|w| w == b"]=" || w == b"]+").or_else(|| rest.iter().rposition(|b| *b == b']'))?;
         subscript = Some(&rest[1..close]);
         rest = &rest[close + 1..];
     }
@@ -185,10 +190,12 @@ fn one(sh: &mut Shell, r: &Request, arg: DeclArg) -> Run<i32> {
     };
     let name = Sym::new(op.name);
     let is_array = r.on.has(Attrs::ARRAY | Attrs::ASSOC) || sh.vars.get(name).is_some_and(|v| v.value.is_array());
-    if is_array && op.subscript.is_none() && op.value.is_some_and(|v| v.starts_with(b"(") && v.ends_with(b")")) {
-        if let Some(assign) = parse_array(sh, &text) {
-            return array(sh, r, name, &assign);
-        }
+    if is_array
+        && op.subscript.is_none()
+        && op.value.is_some_and(|v| v.starts_with(b"(") && v.ends_with(b")"))
+        && let Some(assign) = parse_array(sh, &text)
+    {
+        return array(sh, r, name, &assign);
     }
     let Some(name) = prepare(sh, r, name, op.value.is_some())? else { return Ok(1) };
     if let Some(value) = op.value {
@@ -251,7 +258,11 @@ fn refuse_readonly(sh: &mut Shell, r: &Request, name: Sym) -> bool {
         return false;
     }
     let parts: [&[u8]; 2] = [name.name(), b": readonly variable"];
-    if r.outer { sh.complain_parts(&parts) } else { sh.builtin_error(&parts) }
+    if r.outer {
+        sh.complain_parts(&parts)
+    } else {
+        sh.builtin_error(&parts)
+    }
     true
 }
 

@@ -80,7 +80,8 @@ fn find(sh: &mut Shell, name: &[u8]) -> Vec<u8> {
     let path = sh.text(crate::names::Sym::PATH).unwrap_or_default();
     for dir in path.split(|b| *b == b':') {
         let candidate = if dir.is_empty() { name.to_vec() } else { crate::exec::external::join(dir, name) };
-        if sh.sys.stat(&candidate, true).is_ok_and(|s| s.kind != FileKind::Dir) && sh.sys.access(&candidate, 4).is_ok() {
+        if sh.sys.stat(&candidate, true).is_ok_and(|s| s.kind != FileKind::Dir) && sh.sys.access(&candidate, 4).is_ok()
+        {
             return candidate;
         }
     }

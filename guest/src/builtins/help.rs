@@ -28,10 +28,21 @@ pub fn help(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
     for name in parser.rest() {
         let pattern = Pattern::new(&[&name[..], b"*"].concat(), Flags::default());
         let exact: Vec<_> = TABLE.iter().filter(|(n, _)| n.as_bytes() == &name[..]).collect();
-        let found: Vec<_> =
-            if exact.is_empty() { TABLE.iter().filter(|(n, _)| pattern.matches(n.as_bytes())).collect() } else { exact };
+        let found: Vec<_> = if exact.is_empty() {
+            TABLE.iter().filter(|(n, _)| pattern.matches(n.as_bytes())).collect()
+        } else {
+            exact
+        };
         if found.is_empty() {
-            sh.builtin_error(&[b"no help topics match `", name, b"'.  Try `help help' or `man -k ", name, b"' or `info ", name, b"'."]);
+            sh.builtin_error(&[
+                b"no help topics match `",
+                name,
+                b"'.  Try `help help' or `man -k ",
+                name,
+                b"' or `info ",
+                name,
+                b"'.",
+            ]);
             status = 1;
         }
         for (n, usage) in found {

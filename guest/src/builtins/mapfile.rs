@@ -21,7 +21,16 @@ struct Request {
 }
 
 pub fn mapfile(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
-    let mut r = Request { delimiter: b'\n', count: 0, origin: None, skip: 0, trim: false, fd: 0, callback: None, quantum: 5000 };
+    let mut r = Request {
+        delimiter: b'\n',
+        count: 0,
+        origin: None,
+        skip: 0,
+        trim: false,
+        fd: 0,
+        callback: None,
+        quantum: 5000,
+    };
     let mut parser = OptionParser::new(args, b"d:n:O:s:tu:C:c:");
     while let Some(option) = parser.next() {
         let (letter, value) = match option {

@@ -7,6 +7,9 @@ pub enum Bad {
     Missing(u8),
 }
 
+/// An option and its argument.
+pub type Found<'a> = Result<(u8, Option<&'a [u8]>), Bad>;
+
 /// Goes through a builtin's options.
 pub struct OptionParser<'a> {
     args: &'a [Vec<u8>],
@@ -33,7 +36,7 @@ impl<'a> OptionParser<'a> {
 
     /// The next option and its argument.
     #[expect(clippy::should_implement_trait, reason = "not an iterator: its state is looked at between calls")]
-    pub fn next(&mut self) -> Option<Result<(u8, Option<&'a [u8]>), Bad>> {
+    pub fn next(&mut self) -> Option<Found<'a>> {
         if self.offset == 0 {
             let arg = self.args.get(self.index)?;
             let plus = self.spec.first() == Some(&b'+') && arg.first() == Some(&b'+');
@@ -82,7 +85,8 @@ mod tests {
 
     #[test]
     fn letters_arguments_and_the_rest() {
-        let args: Vec<Vec<u8>> = ["x", "-ab", "-cvalue", "-c", "other", "--", "-a"].iter().map(|s| s.as_bytes().to_vec()).collect();
+        let args: Vec<Vec<u8>> =
+            ["x", "-ab", "-cvalue", "-c", "other", "--", "-a"].iter().map(|s| s.as_bytes().to_vec()).collect();
         let mut p = OptionParser::new(&args, b"abc:");
         assert_eq!(p.next(), Some(Ok((b'a', None))));
         assert_eq!(p.next(), Some(Ok((b'b', None))));

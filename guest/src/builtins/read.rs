@@ -142,9 +142,7 @@ fn read_line(sh: &mut Shell, r: &Request) -> Run<Result<Line, i32>> {
     }
     let deadline = r.timeout_ns.map(|ns| sh.sys.monotonic().saturating_add(i64::try_from(ns).unwrap_or(i64::MAX)));
     let mut input = Input::new(sh, r);
-    let mut count = 0;
-    let mut escaped = false;
-    let utf8 = sh.utf8();
+    let (mut count, mut escaped, utf8) = (0, false, sh.utf8());
     loop {
         if let Some(deadline) = deadline
             && input.is_empty()
@@ -194,7 +192,7 @@ fn read_line(sh: &mut Shell, r: &Request) -> Run<Result<Line, i32>> {
                 continue;
             }
         }
-        // A character is counted at its first byte; its other bytes follow it below.
+        // A character is counted at its first byte.
         if utf8 && b >= 0xc0 {
             read_rest_of_character(sh, &mut input, b, &mut line.text);
         }

@@ -6,8 +6,28 @@ use crate::shell::{Run, Shell};
 use crate::text::quote;
 
 pub(super) const RESERVED: [&[u8]; 22] = [
-    b"if", b"then", b"else", b"elif", b"fi", b"case", b"esac", b"for", b"select", b"while", b"until", b"do", b"done",
-    b"in", b"function", b"time", b"{", b"}", b"!", b"[[", b"]]", b"coproc",
+    b"if",
+    b"then",
+    b"else",
+    b"elif",
+    b"fi",
+    b"case",
+    b"esac",
+    b"for",
+    b"select",
+    b"while",
+    b"until",
+    b"do",
+    b"done",
+    b"in",
+    b"function",
+    b"time",
+    b"{",
+    b"}",
+    b"!",
+    b"[[",
+    b"]]",
+    b"coproc",
 ];
 
 /// How a name is described.
@@ -171,7 +191,8 @@ fn files(sh: &mut Shell, name: &[u8], style: Style, r: &Request, out: &mut Vec<u
     sh.refresh();
     let hashed = sh.hashed.get(name).map(|(path, _)| path.clone());
     let (paths, from_hash) = if name.contains(&b'/') {
-        let usable = sh.sys.access(name, 1).is_ok() && !sh.sys.stat(name, true).is_ok_and(|s| s.kind == crate::system::FileKind::Dir);
+        let usable = sh.sys.access(name, 1).is_ok()
+            && !sh.sys.stat(name, true).is_ok_and(|s| s.kind == crate::system::FileKind::Dir);
         (if usable { vec![name.into()] } else { Vec::new() }, false)
     } else if let (Some(path), false) = (hashed, r.all) {
         (vec![path], true)

@@ -47,7 +47,8 @@ pub fn ulimit(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
         letters.push(b'f');
     }
     if let Some(value) = parser.rest().first() {
-        let ok = value == b"unlimited" || value == b"hard" || value == b"soft" || crate::expand::to_int(value).is_some();
+        let ok =
+            value == b"unlimited" || value == b"hard" || value == b"soft" || crate::expand::to_int(value).is_some();
         if !ok {
             sh.builtin_error(&[value, b": invalid number"]);
             return Ok(1);

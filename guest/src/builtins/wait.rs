@@ -69,7 +69,8 @@ fn pids(sh: &Shell, spec: &[u8]) -> Result<Vec<Pid>, i32> {
 
 fn wait_each(sh: &mut Shell, specs: &[Vec<u8>]) -> Result<(Option<Pid>, i32), i32> {
     if specs.is_empty() {
-        let all: Vec<Pid> = sh.jobs.list.iter().filter(|j| !j.hidden).flat_map(|j| j.processes.iter().map(|p| p.pid)).collect();
+        let all: Vec<Pid> =
+            sh.jobs.list.iter().filter(|j| !j.hidden).flat_map(|j| j.processes.iter().map(|p| p.pid)).collect();
         if !sh.jobs.foreign {
             for pid in all {
                 sh.wait_interruptibly(pid)?;

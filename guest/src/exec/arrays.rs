@@ -4,7 +4,7 @@ use crate::names::Sym;
 use crate::shell::{Run, Shell, Unwind};
 use crate::syntax::ast::Element;
 use crate::syntax::print;
-use crate::vars::{Assoc, Attrs, Indexed, Key, Value};
+use crate::vars::{Attrs, Key, Value};
 
 /// An element, expanded.
 enum Item {
@@ -14,7 +14,12 @@ enum Item {
 
 impl Shell {
     /// Assigns the elements of an array. `Err(None)`: refused, with the message written.
-    pub(crate) fn assign_elements(&mut self, name: Sym, elements: &[Element], append: bool) -> Result<(), Option<Unwind>> {
+    pub(crate) fn assign_elements(
+        &mut self,
+        name: Sym,
+        elements: &[Element],
+        append: bool,
+    ) -> Result<(), Option<Unwind>> {
         if name.is_dynamic() {
             self.refresh_dynamic(name);
         }
@@ -40,7 +45,9 @@ impl Shell {
                 Some(sub) => {
                     let key = self.key_for(name, sub)?;
                     if matches!(&key, Key::Name(k) if k.is_empty()) {
-                        let shown = [b"[", &sub.arith.source[..], b"]=", &print::word(&e.value), b": bad array subscript"].concat();
+                        let shown =
+                            [b"[", &sub.arith.source[..], b"]=", &print::word(&e.value), b": bad array subscript"]
+                                .concat();
                         self.complain(&shown);
                         continue;
                     }
@@ -57,7 +64,7 @@ impl Shell {
         if append {
             var.make_indexed();
         } else {
-            var.value = Value::Indexed(Box::new(Indexed::default()));
+            var.value = Value::Indexed(Box::default());
             var.attrs.add(Attrs::ARRAY);
         }
         let plain = !var.attrs.has(Attrs::INTEGER | Attrs::UPPER | Attrs::LOWER | Attrs::CAPITAL);
@@ -81,7 +88,7 @@ impl Shell {
 
     fn fill_assoc(&mut self, name: Sym, items: Vec<Item>, append: bool) -> Result<(), Option<Unwind>> {
         if !append {
-            self.vars.entry(name).value = Value::Assoc(Box::new(Assoc::default()));
+            self.vars.entry(name).value = Value::Assoc(Box::default());
         }
         let pairs = matches!(items.first(), Some(Item::Next(_)));
         self.vars.entry(name).make_assoc();

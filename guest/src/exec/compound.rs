@@ -378,7 +378,8 @@ impl Shell {
     /// A numbered list in columns, as bash lays it out.
     fn menu(&mut self, items: &[Vec<u8>]) -> Vec<u8> {
         const RESERVED: usize = 6;
-        let columns = self.text(Sym::new(b"COLUMNS")).and_then(|t| crate::expand::to_int(&t)).unwrap_or(80).max(1) as usize;
+        let columns =
+            self.text(Sym::new(b"COLUMNS")).and_then(|t| crate::expand::to_int(&t)).unwrap_or(80).max(1) as usize;
         let digits = |n: usize| n.to_string().len();
         let widest = items.iter().map(|i| self.count(i)).max().unwrap_or(0);
         let number_width = digits(items.len());

@@ -88,7 +88,7 @@ impl Shell {
         let right = self.expand_string(b)?;
         self.trace_cond(&[&quote_arg(&left), op, &quote_arg(&right)]);
         if let Some(op) = IntOp::parse(op) {
-            let pair = self.cond_number(&left)?.and_then(|l| Ok((l, self.cond_number(&right))));
+            let pair = self.cond_number(&left)?.map(|l| (l, self.cond_number(&right)));
             return Ok(match pair {
                 Ok((l, r)) => match r? {
                     Ok(r) => Ok(op.apply(l, r)),

@@ -24,7 +24,9 @@ pub enum Origin<'a> {
 impl Shell {
     pub(super) fn define_function(&mut self, def: &Rc<FuncDef>) {
         self.line = def.line + self.line_base;
-        if self.opt(Opt::Posix) && crate::builtins::find(&def.name).and_then(crate::builtins::get).is_some_and(|b| b.special) {
+        if self.opt(Opt::Posix)
+            && crate::builtins::find(&def.name).and_then(crate::builtins::get).is_some_and(|b| b.special)
+        {
             self.complain_parts(&[b"`", &def.name, b"': is a special builtin"]);
             self.status = 1;
             return;
@@ -95,7 +97,13 @@ impl Shell {
             self.complain_parts(&[&args[0], text.as_bytes()]);
             return Err(self.discard(1));
         }
-        let frame = Frame { name: args[0].as_slice().into(), source: function.source.clone(), line: self.line, is_function: true, options: None };
+        let frame = Frame {
+            name: args[0].as_slice().into(),
+            source: function.source.clone(),
+            line: self.line,
+            is_function: true,
+            options: None,
+        };
         self.frames.push(frame);
         self.depth += 1;
         self.stack += 1;
@@ -240,7 +248,13 @@ impl Shell {
             return Err(self.recursion_limit());
         }
         let call_line = self.line;
-        self.frames.push(Frame { name: Rc::from(&b"source"[..]), source: path.into(), line: call_line, is_function: false, options: None });
+        self.frames.push(Frame {
+            name: Rc::from(&b"source"[..]),
+            source: path.into(),
+            line: call_line,
+            is_function: false,
+            options: None,
+        });
         self.depth += 1;
         let given = params.is_some();
         let outer = params.map(|p| std::mem::replace(&mut self.params, Rc::new(p)));

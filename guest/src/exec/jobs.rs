@@ -282,9 +282,12 @@ impl Shell {
     pub fn wait_any(&mut self, among: Option<&[Pid]>) -> Result<Option<(Pid, i32)>, i32> {
         loop {
             let wanted = |pid: Pid| among.is_none_or(|list| list.contains(&pid));
-            let done = self.jobs.list.iter().filter(|j| !j.hidden).find_map(|j| {
-                j.status().filter(|_| wanted(j.last_pid())).map(|s| (j.last_pid(), s.code()))
-            });
+            let done = self
+                .jobs
+                .list
+                .iter()
+                .filter(|j| !j.hidden)
+                .find_map(|j| j.status().filter(|_| wanted(j.last_pid())).map(|s| (j.last_pid(), s.code())));
             if let Some((pid, status)) = done {
                 self.report_background(pid);
                 self.jobs.forget(pid);

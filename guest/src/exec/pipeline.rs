@@ -78,7 +78,12 @@ impl Shell {
     }
 
     /// Starts all stages (but the last one, if that one runs here; then its input is returned).
-    fn start_stages(&mut self, stages: &[Command], last_here: bool, background: Option<u64>) -> Run<(Vec<Spawned>, Option<Fd>)> {
+    fn start_stages(
+        &mut self,
+        stages: &[Command],
+        last_here: bool,
+        background: Option<u64>,
+    ) -> Run<(Vec<Spawned>, Option<Fd>)> {
         let mut spawned = Vec::with_capacity(stages.len());
         let mut input: Option<Fd> = None;
         for (i, stage) in stages.iter().enumerate() {

@@ -46,9 +46,15 @@ impl Plan {
 /// One thing to do.
 enum Step {
     /// Open descriptor `from`, made for this, becomes `to`.
-    Install { from: Fd, to: Fd },
+    Install {
+        from: Fd,
+        to: Fd,
+    },
     /// `from` also becomes `to`.
-    Copy { from: Fd, to: Fd },
+    Copy {
+        from: Fd,
+        to: Fd,
+    },
     Close(Fd),
     /// A descriptor was stored in a variable; nothing more.
     Done,
@@ -250,7 +256,7 @@ impl Shell {
                 return Ok(Err(Failed));
             }
         };
-        let mut steps = self.into_place(r, from, default)?;
+        let mut steps = self.put_in_place(r, from, default)?;
         if both && let Ok(steps) = &mut steps {
             steps.push(Step::Copy { from: 1, to: 2 });
         }
@@ -288,7 +294,7 @@ impl Shell {
     }
 
     /// Where an open descriptor goes.
-    fn into_place(&mut self, r: &Redir, from: Fd, default: Fd) -> Run<Result<Vec<Step>, Failed>> {
+    fn put_in_place(&mut self, r: &Redir, from: Fd, default: Fd) -> Run<Result<Vec<Step>, Failed>> {
         match &r.fd {
             RedirFd::Default => Ok(Ok(vec![Step::Install { from, to: default }])),
             RedirFd::Number(to) => Ok(Ok(vec![Step::Install { from, to: *to }])),
@@ -396,7 +402,7 @@ impl Shell {
     /// A descriptor from which `text` is read.
     fn here(&mut self, r: &Redir, default: Fd, text: &[u8]) -> Run<Result<Vec<Step>, Failed>> {
         match self.text_source(text) {
-            Ok(fd) => self.into_place(r, fd, default),
+            Ok(fd) => self.put_in_place(r, fd, default),
             Err(e) => {
                 self.complain_errno(b"cannot create temp file for here-document", e);
                 Ok(Err(Failed))

@@ -248,7 +248,12 @@ impl Shell {
 
     // ---- kinds of commands ----
 
-    fn function_command(&mut self, s: &Simple, function: &std::rc::Rc<crate::shell::Function>, args: Vec<Vec<u8>>) -> Run {
+    fn function_command(
+        &mut self,
+        s: &Simple,
+        function: &std::rc::Rc<crate::shell::Function>,
+        args: Vec<Vec<u8>>,
+    ) -> Run {
         self.with_surroundings(s, &args, |shell, args| shell.call_function(function, args))
     }
 

@@ -9,8 +9,8 @@ use crate::names::Sym;
 use crate::options::Opt;
 use crate::shell::{Run, Shell};
 use crate::syntax::ast::{
-    AndOr, Arg, AssignValue, Backquote, Command, Coproc, List, Op, Param, ParamName, Part, ProcSub, Redir, RedirFd, RedirOp,
-    Simple, Target, Word,
+    AndOr, Arg, AssignValue, Backquote, Command, Coproc, List, Op, Param, ParamName, Part, ProcSub, Redir, RedirFd,
+    RedirOp, Simple, Target, Word,
 };
 use crate::syntax::{Lines, Parser, print};
 use crate::system::{Fd, FdAction, OpenHow, Pid};
@@ -95,9 +95,10 @@ impl Shell {
             return false;
         }
         let pure_args = s.args.iter().all(|a| matches!(a, Arg::Word(w) if is_pure(&w.parts)));
-        let pure_assigns = s.assigns.iter().all(|a| {
-            a.index.is_none() && !a.append && matches!(&a.value, AssignValue::Scalar(w) if is_pure(&w.parts))
-        });
+        let pure_assigns = s
+            .assigns
+            .iter()
+            .all(|a| a.index.is_none() && !a.append && matches!(&a.value, AssignValue::Scalar(w) if is_pure(&w.parts)));
         let name = name.to_vec();
         pure_args && pure_assigns && s.redirs.iter().all(is_pure_redirection) && self.find_program(&name).is_some()
     }
@@ -185,9 +186,7 @@ impl Shell {
         let _ = self.sys.close(read);
         let status = match spawned {
             Spawned::Status(status) => status,
-            Spawned::Pid(pid) => {
-                self.wait_child(pid).code()
-            }
+            Spawned::Pid(pid) => self.wait_child(pid).code(),
         };
         self.substitution_status = Some(status);
         self.status = status;

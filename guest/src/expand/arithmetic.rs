@@ -84,7 +84,8 @@ const UNBOUND: &[u8] = b"\0unbound";
 
 /// A number that means the same in arithmetic: no leading zero.
 fn plain_number(text: &[u8]) -> Option<i64> {
-    if text.is_empty() || text.len() > 18 || (text[0] == b'0' && text.len() > 1) || !text.iter().all(u8::is_ascii_digit) {
+    if text.is_empty() || text.len() > 18 || (text[0] == b'0' && text.len() > 1) || !text.iter().all(u8::is_ascii_digit)
+    {
         return None;
     }
     super::to_int(text)

@@ -96,7 +96,8 @@ impl Shell {
         };
         let settings = self.settings();
         for text in texts {
-            let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_' | b'+' | b':' | b',');
+            let plain =
+                |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_' | b'+' | b':' | b',');
             if !text.is_empty() && text.iter().all(plain) {
                 out.push(text);
                 continue;

@@ -135,7 +135,14 @@ impl Shell {
         self.assign_place(&place, text, false).map_err(|_| self.discard(1))
     }
 
-    fn report_missing(&mut self, name: ParamName, index: Option<&Index>, colon: bool, word: &Word, place: Place) -> Run<Unwind> {
+    fn report_missing(
+        &mut self,
+        name: ParamName,
+        index: Option<&Index>,
+        colon: bool,
+        word: &Word,
+        place: Place,
+    ) -> Run<Unwind> {
         let shown = parameter_name(name, index);
         let mut text = Vec::new();
         let mut sink = StringSink { out: &mut text, joiner: b" " };
@@ -154,12 +161,10 @@ impl Shell {
             (ParamName::Special(b'@' | b'*'), _) => self.params.len(),
             (ParamName::Var(var), Some(Index::At | Index::Star)) => {
                 let base = self.place(var)?.name;
-                if self.var(base).is_none() {
-                    if self.opt(crate::options::Opt::NoUnset) {
-                        self.complain_parts(&[base.name(), b": unbound variable"]);
-                        self.status = 1;
-                        return Err(Unwind::Exit);
-                    }
+                if self.opt(crate::options::Opt::NoUnset) && self.var(base).is_none() {
+                    self.complain_parts(&[base.name(), b": unbound variable"]);
+                    self.status = 1;
+                    return Err(Unwind::Exit);
                 }
                 match self.var(base).map(|v| &v.value) {
                     None | Some(Value::None) => 0,
@@ -228,7 +233,14 @@ impl Shell {
     }
 
     /// `${@:offset:length}`, `${a[@]:offset:length}`.
-    fn slice(&mut self, name: ParamName, items: Vec<Vec<u8>>, star: bool, start: i64, length: Option<&ArithText>) -> Run<Got> {
+    fn slice(
+        &mut self,
+        name: ParamName,
+        items: Vec<Vec<u8>>,
+        star: bool,
+        start: i64,
+        length: Option<&ArithText>,
+    ) -> Run<Got> {
         let length_value = match length {
             None => None,
             Some(text) => {

@@ -14,7 +14,10 @@ pub(super) enum Got {
     Unset,
     Text(Vec<u8>),
     /// `$@`, `$*`, `${a[@]}`; `star` for those that join.
-    List { items: Vec<Vec<u8>>, star: bool },
+    List {
+        items: Vec<Vec<u8>>,
+        star: bool,
+    },
 }
 
 impl Shell {
@@ -201,7 +204,9 @@ impl Shell {
     fn names_with_prefix(&mut self, prefix: &[u8]) -> Vec<Vec<u8>> {
         self.refresh_all();
         let list = self.vars.sorted().into_iter();
-        list.filter(|(n, v)| n.name().starts_with(prefix) && v.value != Value::None).map(|(n, _)| n.name().to_vec()).collect()
+        list.filter(|(n, v)| n.name().starts_with(prefix) && v.value != Value::None)
+            .map(|(n, _)| n.name().to_vec())
+            .collect()
     }
 
     /// Refuses an unset parameter under `set -u`.

@@ -340,21 +340,44 @@ pub enum Op {
     /// `${#x}`
     Length,
     /// `-`, `=`, `?`, `+`; with a colon an empty value counts as unset.
-    Test { op: u8, colon: bool, word: Word },
+    Test {
+        op: u8,
+        colon: bool,
+        word: Word,
+    },
     /// `#`, `##`, `%`, `%%`.
-    Trim { suffix: bool, longest: bool, pattern: Word },
+    Trim {
+        suffix: bool,
+        longest: bool,
+        pattern: Word,
+    },
     /// `/`; `anchor` is `/` (all), `#`, `%` or 0.
-    Replace { anchor: u8, pattern: Word, with: Word },
+    Replace {
+        anchor: u8,
+        pattern: Word,
+        with: Word,
+    },
     /// `:offset:length`
-    Substring { offset: ArithText, length: Option<ArithText> },
+    Substring {
+        offset: ArithText,
+        length: Option<ArithText>,
+    },
     /// `^`, `,`, `~`; doubled for all characters.
-    Case { op: u8, all: bool, pattern: Word },
+    Case {
+        op: u8,
+        all: bool,
+        pattern: Word,
+    },
     /// `@Q` and kin.
     Transform(u8),
     /// `${!a[@]}`
-    Keys { star: bool },
+    Keys {
+        star: bool,
+    },
     /// `${!prefix@}`
-    Names { star: bool },
+    Names {
+        star: bool,
+    },
     /// Not an expansion bash knows.
     Bad,
 }

@@ -1,8 +1,8 @@
 //! Lists, pipelines, simple commands and assignments.
 
 use super::ast::{
-    AndOr, Arg, Assign, AssignValue, Chain, Command, Coproc, Element, FuncDef, Item, List, Pipeline, Redir, RedirFd, RedirOp,
-    Simple, Target, Timed, Word,
+    AndOr, Arg, Assign, AssignValue, Chain, Command, Coproc, Element, FuncDef, Item, List, Pipeline, Redir, RedirFd,
+    RedirOp, Simple, Target, Timed, Word,
 };
 use super::parser::{END, Parse, Parser, is_meta};
 use super::words::Stop;
@@ -191,11 +191,8 @@ impl Parser {
         self.expand_alias();
         match self.here() {
             b'(' => return self.parenthesis(),
-            END | b'\n' | b'&' | b'|' | b';' | b')' => {
-                if self.here() != b'&' || self.at(1) != b'>' {
-                    return Err(self.unexpected());
-                }
-            }
+            b'&' if self.at(1) == b'>' => {}
+            END | b'\n' | b'&' | b'|' | b';' | b')' => return Err(self.unexpected()),
             b'i' | b'f' | b'w' | b'u' | b'c' | b's' | b'{' | b'[' => {
                 if let Some(kind) = self.compound_start()? {
                     return Ok(kind);
@@ -210,8 +207,13 @@ impl Parser {
     }
 
     fn simple(&mut self) -> Parse<Command> {
-        let mut simple =
-            Simple { line: self.line, assigns: Vec::new(), args: Vec::new(), redirs: Vec::new(), resolved: Cell::new(0) };
+        let mut simple = Simple {
+            line: self.line,
+            assigns: Vec::new(),
+            args: Vec::new(),
+            redirs: Vec::new(),
+            resolved: Cell::new(0),
+        };
         let mut declaration = false;
         let mut tokens = 0;
         loop {

@@ -162,7 +162,10 @@ impl Parser {
         self.skip_blanks();
         let b = self.here();
         let regex_paren = b == b'(' && op == b"=~";
-        if b == END || (is_meta(b) && !regex_paren && !(matches!(b, b'<' | b'>') && self.at(1) == b'(')) || self.at_word(b"]]") {
+        if b == END
+            || (is_meta(b) && !regex_paren && !(matches!(b, b'<' | b'>') && self.at(1) == b'('))
+            || self.at_word(b"]]")
+        {
             let token = if b == END { b"newline".to_vec() } else { self.token_text() };
             let text = [b"unexpected argument `", &token[..], b"' to conditional binary operator"].concat();
             return Err(self.message_here(text, b == END));

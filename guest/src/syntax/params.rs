@@ -110,7 +110,9 @@ impl Parser {
 
     fn indirection_follows(&mut self) -> bool {
         let b = self.at(1);
-        b == b'_' || b.is_ascii_alphanumeric() || (matches!(b, b'#' | b'@' | b'*' | b'?' | b'$' | b'!' | b'-') && self.at(2) == b'}')
+        b == b'_'
+            || b.is_ascii_alphanumeric()
+            || (matches!(b, b'#' | b'@' | b'*' | b'?' | b'$' | b'!' | b'-') && self.at(2) == b'}')
     }
 
     /// A name with its subscript, or a number, or a special parameter.
@@ -199,7 +201,9 @@ impl Parser {
                 self.pos += usize::from(all);
                 Ok(Op::Case { op: b, all, pattern: self.pattern_word(Stop::Brace)? })
             }
-            b'@' if self.at(2) == b'}' && matches!(self.at(1), b'U' | b'u' | b'L' | b'Q' | b'E' | b'P' | b'A' | b'K' | b'k' | b'a') => {
+            b'@' if self.at(2) == b'}'
+                && matches!(self.at(1), b'U' | b'u' | b'L' | b'Q' | b'E' | b'P' | b'A' | b'K' | b'k' | b'a') =>
+            {
                 let op = self.at(1);
                 self.pos += 2;
                 Ok(Op::Transform(op))

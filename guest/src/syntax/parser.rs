@@ -412,8 +412,8 @@ impl Parser {
     /// The token at the position as error messages show it.
     pub(super) fn token_text(&mut self) -> Vec<u8> {
         const OPERATORS: [&[u8]; 23] = [
-            b";;&", b"<<<", b"<<-", b"&>>", b"&&", b"||", b";;", b";&", b"|&", b"&>", b"<<", b">>", b"<&", b">&", b"<>", b">|",
-            b"|", b"&", b";", b"(", b")", b"<", b">",
+            b";;&", b"<<<", b"<<-", b"&>>", b"&&", b"||", b";;", b";&", b"|&", b"&>", b"<<", b">>", b"<&", b">&",
+            b"<>", b">|", b"|", b"&", b";", b"(", b")", b"<", b">",
         ];
         if matches!(self.here(), b'\n' | END) {
             return b"newline".to_vec();

@@ -1,8 +1,8 @@
 //! Prints a tree as bash prints commands: `declare -f`, `type`, `jobs`, `$BASH_COMMAND`, and messages about killed children.
 
 use super::ast::{
-    AndOr, Arg, ArithText, Assign, AssignValue, CaseEnd, Chain, Command, Compound, Cond, Element, FuncDef, HereDoc, Index,
-    Kind, List, Param, ParamName, Part, Pipeline, Redir, RedirFd, RedirOp, Simple, Target, Word,
+    AndOr, Arg, ArithText, Assign, AssignValue, CaseEnd, Chain, Command, Compound, Cond, Element, FuncDef, HereDoc,
+    Index, Kind, List, Param, ParamName, Part, Pipeline, Redir, RedirFd, RedirOp, Simple, Target, Word,
 };
 use std::rc::Rc;
 
@@ -228,8 +228,28 @@ fn parts(list: &[Part], out: &mut Vec<u8>) {
 fn is_reserved(name: &[u8]) -> bool {
     matches!(
         name,
-        b"if" | b"then" | b"else" | b"elif" | b"fi" | b"case" | b"esac" | b"for" | b"select" | b"while" | b"until" | b"do"
-            | b"done" | b"in" | b"function" | b"time" | b"{" | b"}" | b"!" | b"[[" | b"]]" | b"coproc"
+        b"if"
+            | b"then"
+            | b"else"
+            | b"elif"
+            | b"fi"
+            | b"case"
+            | b"esac"
+            | b"for"
+            | b"select"
+            | b"while"
+            | b"until"
+            | b"do"
+            | b"done"
+            | b"in"
+            | b"function"
+            | b"time"
+            | b"{"
+            | b"}"
+            | b"!"
+            | b"[["
+            | b"]]"
+            | b"coproc"
     )
 }
 

@@ -45,7 +45,9 @@ fn walk_command(command: &mut Command, next: &mut dyn FnMut() -> u32) {
                         walk_list(l, next);
                     }
                 }
-                Kind::For { body, .. } | Kind::Select { body, .. } | Kind::ArithFor { body, .. } => walk_list(body, next),
+                Kind::For { body, .. } | Kind::Select { body, .. } | Kind::ArithFor { body, .. } => {
+                    walk_list(body, next)
+                }
                 Kind::Case { items, .. } => {
                     for item in items {
                         walk_list(&mut item.body, next);

@@ -99,8 +99,19 @@ fn deep_nesting_is_an_error() {
 }
 
 fn deep_nesting() {
-    for (open, close) in [("( ", ")"), ("$(", ")"), ("${x:-", "}"), ("if ", ""), ("{ ", ""), ("[[ ! ", ""), ("\"$(", ""), ("$((", ""),
-        ("${a[", "]}"), ("$[", "]"), ("coproc ", "")] {
+    for (open, close) in [
+        ("( ", ")"),
+        ("$(", ")"),
+        ("${x:-", "}"),
+        ("if ", ""),
+        ("{ ", ""),
+        ("[[ ! ", ""),
+        ("\"$(", ""),
+        ("$((", ""),
+        ("${a[", "]}"),
+        ("$[", "]"),
+        ("coproc ", ""),
+    ] {
         let text = format!("echo {}\n", [open.repeat(20_000), close.repeat(20_000)].concat());
         let text = if open.starts_with(['$', '"']) { text } else { text.trim_start_matches("echo ").to_string() };
         assert!(parse(&text).is_err(), "{open:?}");

@@ -149,8 +149,7 @@ impl Parser {
 
     /// A word that ends at `stop`. With `assign`, tildes follow colons too.
     pub(super) fn word_until(&mut self, stop: Stop, assign: bool) -> Parse<Word> {
-        let mut r =
-            Reading { stop, out: Pieces::default(), parens: 0, assign, open_brace: false, brace: false };
+        let mut r = Reading { stop, out: Pieces::default(), parens: 0, assign, open_brace: false, brace: false };
         while self.word_piece(&mut r)? {}
         Ok(Word { parts: r.out.finish(), brace: r.brace })
     }
@@ -220,7 +219,9 @@ impl Parser {
         }
         match b {
             b'~' if self.tilde(r) => return Ok(true),
-            b'=' if !r.assign && r.stop == Stop::Meta && r.out.parts.is_empty() && is_name(&r.out.lit) => r.assign = true,
+            b'=' if !r.assign && r.stop == Stop::Meta && r.out.parts.is_empty() && is_name(&r.out.lit) => {
+                r.assign = true
+            }
             b'{' => r.open_brace = true,
             b',' if r.open_brace => r.brace = true,
             b'.' if r.open_brace && self.at(1) == b'.' => r.brace = true,
@@ -607,7 +608,9 @@ impl Parser {
     pub fn whole_arithmetic(&mut self) -> ArithText {
         match self.arith_until(QuoteEnd::EofArith, 0) {
             Ok(text) => text,
-            Err(_) => ArithText { source: self.buf.as_slice().into(), word: Word::literal(&self.buf), expr: OnceCell::new() },
+            Err(_) => {
+                ArithText { source: self.buf.as_slice().into(), word: Word::literal(&self.buf), expr: OnceCell::new() }
+            }
         }
     }
 

@@ -139,7 +139,10 @@ pub trait Descriptors {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FdAction {
     /// `dup2` of the child's `src` to `to`; `to` survives the exec.
-    Dup { src: Fd, to: Fd },
+    Dup {
+        src: Fd,
+        to: Fd,
+    },
     Close(Fd),
 }
 

@@ -229,7 +229,13 @@ impl Descriptors for Native {
 }
 
 /// Runs in the forked child: carries the request out and becomes the program.
-unsafe fn become_child(request: &Spawn, blob: Option<Fd>, path: &CString, argv: &[*const libc::c_char], env: &[*const libc::c_char]) -> i32 {
+unsafe fn become_child(
+    request: &Spawn,
+    blob: Option<Fd>,
+    path: &CString,
+    argv: &[*const libc::c_char],
+    env: &[*const libc::c_char],
+) -> i32 {
     unsafe {
         if let Some(group) = request.pgroup {
             libc::setpgid(0, group);

@@ -242,9 +242,7 @@ impl Files for Wasi {
 
     fn read_dir(&self, path: &[u8]) -> Sys<Vec<DirEntry>> {
         // SAFETY: pointer and length of a slice.
-        let fd = done(unsafe {
-            c_open(AT_FDCWD, path.as_ptr(), path.len(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-        })?;
+        let fd = done(unsafe { c_open(AT_FDCWD, path.as_ptr(), path.len(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) })?;
         let result = entries(fd);
         // SAFETY: a number.
         unsafe { fd_close(fd) };

@@ -185,8 +185,19 @@ impl Shell {
             Sym::SECONDS => self.seconds_base = self.sys.monotonic() - n().wrapping_mul(1_000_000_000),
             Sym::LINENO => self.line = n() as u32,
             Sym::BASH_ARGV0 => self.name = value.into(),
-            Sym::UNDERSCORE | Sym::SRANDOM | Sym::BASHPID | Sym::EPOCHSECONDS | Sym::EPOCHREALTIME | Sym::BASH_SUBSHELL | Sym::BASH_COMMAND
-            | Sym::FUNCNAME | Sym::BASH_SOURCE | Sym::BASH_LINENO | Sym::GROUPS | Sym::PIPESTATUS | Sym::DIRSTACK => {}
+            Sym::UNDERSCORE
+            | Sym::SRANDOM
+            | Sym::BASHPID
+            | Sym::EPOCHSECONDS
+            | Sym::EPOCHREALTIME
+            | Sym::BASH_SUBSHELL
+            | Sym::BASH_COMMAND
+            | Sym::FUNCNAME
+            | Sym::BASH_SOURCE
+            | Sym::BASH_LINENO
+            | Sym::GROUPS
+            | Sym::PIPESTATUS
+            | Sym::DIRSTACK => {}
             _ => return false,
         }
         true

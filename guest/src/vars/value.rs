@@ -109,7 +109,11 @@ impl Indexed {
     /// The index an expression's value stands for: negative ones count from the end.
     #[must_use]
     pub fn resolve(&self, index: i64) -> Option<u64> {
-        if index >= 0 { Some(index as u64) } else { (self.end() as i64).checked_add(index).filter(|n| *n >= 0).map(|n| n as u64) }
+        if index >= 0 {
+            Some(index as u64)
+        } else {
+            (self.end() as i64).checked_add(index).filter(|n| *n >= 0).map(|n| n as u64)
+        }
     }
 }
 
