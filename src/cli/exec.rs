@@ -1,6 +1,7 @@
 //! `coquina exec`.
 
-use std::io::{self, Read as _};
+use std::io::{self, IsTerminal as _, Read as _};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 
 use anyhow::{Context as _, Result};
@@ -16,8 +17,11 @@ const INPUT_BYTES: usize = 64 << 10;
 /// Runs one command and returns its exit status.
 pub fn exec(args: &ExecArgs) -> Result<u8> {
     let mut exec = setup::apply(&args.sandbox, command(args)?)?;
-    exec.stdin = Stdin::Stream { terminal: io::IsTerminal::is_terminal(&io::stdin()) };
-    exec.output = if args.json { Output::Capture } else { Output::Stream };
+    if args.json {
+        exec.stdin = Stdin::Stream { terminal: io::stdin().is_terminal() };
+    } else {
+        pass_through(&mut exec);
+    }
     let sandbox = setup::sandbox(&args.sandbox)?;
     let finished = runtime()?.block_on(async {
         let (streams, running) = sandbox.start(exec).await?;
@@ -34,6 +38,19 @@ pub fn exec(args: &ExecArgs) -> Result<u8> {
         }
     }
     Ok(status(&finished.outcome))
+}
+
+/// Gives an exec this program's own standard streams, as terminals where they are.
+pub fn pass_through(exec: &mut Exec) {
+    exec.stdin = Stdin::Stream { terminal: io::stdin().is_terminal() };
+    exec.output = Output::Stream;
+    exec.stdout_terminal = terminal_size(&io::stdout());
+    exec.stderr_terminal = terminal_size(&io::stderr());
+}
+
+fn terminal_size(stream: impl AsFd) -> Option<(u32, u32)> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    Some((size.ws_col.into(), size.ws_row.into()))
 }
 
 /// The runtime that attends to an exec's streams; its processes run on the engine's.

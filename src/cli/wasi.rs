@@ -1,6 +1,5 @@
 //! `coquina wasi run`: one WASI preview 1 command by itself, without a root image.
 
-use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -9,7 +8,7 @@ use bytes::Bytes;
 use super::args::WasiRunArgs;
 use super::{UsageError, exec, setup};
 use crate::base::Limits;
-use crate::sandbox::{Exec, Image, Mount, Outcome, Output, Sandbox, SandboxConfig, Stdin};
+use crate::sandbox::{Exec, Image, Mount, Outcome, Sandbox, SandboxConfig};
 use crate::vfs::Tree;
 use crate::wasi::Preopen;
 
@@ -36,8 +35,7 @@ pub fn run(args: &WasiRunArgs) -> Result<u8> {
     let argv = std::iter::once(program).chain(args.args.iter().map(|a| a.as_bytes().to_vec()));
     let mut exec = setup::environment(&args.env, Exec { env: Vec::new(), ..Exec::program(argv) })?;
     exec.cwd = WORK.into();
-    exec.stdin = Stdin::Stream { terminal: io::IsTerminal::is_terminal(&io::stdin()) };
-    exec.output = Output::Stream;
+    exec::pass_through(&mut exec);
     exec.preopens = Some(preopens);
 
     let finished = exec::runtime()?.block_on(async {

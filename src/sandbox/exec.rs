@@ -20,6 +20,10 @@ pub struct Exec {
     pub stdin: Stdin,
     /// Capture standard output and error (to the sandbox's `output_bytes` each) or stream them.
     pub output: Output,
+    /// Columns and rows of the terminal that streamed standard output goes to, if it does: then it is one for the guest too.
+    pub stdout_terminal: Option<(u32, u32)>,
+    /// The same of standard error.
+    pub stderr_terminal: Option<(u32, u32)>,
     /// Continue the sandbox's shell session: start with its variables, functions, options and working directory, and leave them for
     /// the next one. The program must be the image's bash.
     pub session: bool,
@@ -76,6 +80,8 @@ impl Exec {
             cwd: b"/home/user".to_vec(),
             stdin: Stdin::Empty,
             output: Output::Capture,
+            stdout_terminal: None,
+            stderr_terminal: None,
             session: false,
             preopens: None,
             limits: None,

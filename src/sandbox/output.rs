@@ -90,17 +90,20 @@ struct Queue {
 pub struct OutputStream(Arc<Mutex<Queue>>);
 
 /// The guest's end of an [`OutputStream`].
-pub(super) struct StreamSink(Arc<Mutex<Queue>>);
+pub(super) struct StreamSink {
+    queue: Arc<Mutex<Queue>>,
+    terminal: Option<(u32, u32)>,
+}
 
-/// A live output stream: the guest's end and the host's.
-pub(super) fn output_stream() -> (StreamSink, OutputStream) {
+/// A live output stream: the guest's end and the host's. `terminal` is its columns and rows, if it leads to one.
+pub(super) fn output_stream(terminal: Option<(u32, u32)>) -> (StreamSink, OutputStream) {
     let queue = Arc::new(Mutex::new(Queue::default()));
-    (StreamSink(queue.clone()), OutputStream(queue))
+    (StreamSink { queue: queue.clone(), terminal }, OutputStream(queue))
 }
 
 impl Sink for StreamSink {
     fn poll_write(&mut self, data: &[u8], waker: &Waker) -> Poll<Sys<usize>> {
-        let mut queue = lock(&self.0);
+        let mut queue = lock(&self.queue);
         if queue.abandoned {
             return Poll::Ready(Err(Errno::Pipe));
         }
@@ -114,11 +117,15 @@ impl Sink for StreamSink {
         wake(&mut queue.host);
         Poll::Ready(Ok(room))
     }
+
+    fn terminal_size(&self) -> Option<(u32, u32)> {
+        self.terminal
+    }
 }
 
 impl Drop for StreamSink {
     fn drop(&mut self) {
-        let mut queue = lock(&self.0);
+        let mut queue = lock(&self.queue);
         queue.ended = true;
         wake(&mut queue.host);
     }

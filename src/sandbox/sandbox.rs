@@ -377,7 +377,8 @@ impl Io {
                 Io { stdin, stdout: Box::new(out), stderr: Box::new(err), captured }
             }
             Output::Stream => {
-                let ((out, host_out), (err, host_err)) = (output_stream(), output_stream());
+                let ((out, host_out), (err, host_err)) =
+                    (output_stream(exec.stdout_terminal), output_stream(exec.stderr_terminal));
                 (streams.stdout, streams.stderr) = (Some(host_out), Some(host_err));
                 Io { stdin, stdout: Box::new(out), stderr: Box::new(err), captured: None }
             }
