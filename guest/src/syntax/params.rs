@@ -61,7 +61,7 @@ impl Parser {
             self.pos -= 1;
             param.op = Op::Bad;
         }
-        param.source = Some(self.buf[start..self.pos].into());
+        param.source = Some(self.source_from(start).into());
         self.pos += 1;
         Ok(Part::Param(Box::new(param)))
     }

@@ -343,6 +343,9 @@ impl Printer {
         for (i, item) in l.items.iter().enumerate() {
             let last = i + 1 == l.items.len();
             self.and_or(&item.chain);
+            if i > 0 {
+                self.flush_deferred();
+            }
             if item.background {
                 self.print_deferred(b" &");
                 if self.out.last() != Some(&b' ') && !last {
@@ -391,8 +394,8 @@ impl Printer {
             self.print_deferred(if *op == Chain::And { b" && " } else { b" || " });
             self.skip_indent = true;
             self.pipeline(pipe);
+            self.flush_deferred();
         }
-        self.flush_deferred();
         self.connections -= 1;
     }
 
@@ -475,6 +478,7 @@ impl Printer {
             _ => p.command(body),
         });
         self.in_function = outer;
+        self.was_heredoc = false;
         if redirs.is_empty() {
             self.newline(b"}");
         } else {
@@ -760,13 +764,9 @@ impl Printer {
         let number = source.strip_suffix(b"-").unwrap_or(&source);
         let is_number = number.iter().all(u8::is_ascii_digit);
         let input = r.op == RedirOp::DupIn;
-        if !is_number && !input && r.fd == RedirFd::Default {
-            self.text(b"&> ");
-            self.text(&source);
-            return;
-        }
         match &r.fd {
             RedirFd::Default if is_number => self.text(if input { b"0" } else { b"1" }),
+            RedirFd::Number(n) if !is_number && *n == i32::from(!input) => {}
             fd => self.descriptor(fd),
         }
         self.text(if input && source != b"-" { b"<&" } else { b">&" });

@@ -381,11 +381,33 @@ impl Parser {
         Ok(out.finish())
     }
 
+    /// The text read since `start`, without escaped newlines.
+    pub(super) fn source_from(&self, start: usize) -> Vec<u8> {
+        let text = &self.buf[start..self.pos];
+        if !text.windows(2).any(|w| w == b"\\\n") {
+            return text.to_vec();
+        }
+        let mut out = Vec::with_capacity(text.len());
+        let mut i = 0;
+        while i < text.len() {
+            match (text[i], text.get(i + 1)) {
+                (b'\\', Some(b'\n')) => i += 1,
+                (b'\\', Some(c)) => {
+                    out.extend_from_slice(&[b'\\', *c]);
+                    i += 1;
+                }
+                (c, _) => out.push(c),
+            }
+            i += 1;
+        }
+        out
+    }
+
     /// Arithmetic text up to `end`, which is not consumed.
     pub(super) fn arith_until(&mut self, end: QuoteEnd, line: u32) -> Parse<ArithText> {
         let start = self.pos;
         let parts = self.nested(|p| p.quoted(end, line))?;
-        let source = self.buf[start..self.pos].into();
+        let source = self.source_from(start).into();
         Ok(ArithText { source, word: Word { parts, brace: false }, expr: OnceCell::new() })
     }
 
@@ -552,7 +574,7 @@ impl Parser {
                 }
             }
         }
-        let source = self.buf[start..self.pos].into();
+        let source = self.source_from(start).into();
         self.bump();
         Ok(Part::Backquote(Rc::new(Backquote { source, command: command.into(), list: OnceCell::new() })))
     }
