@@ -9,10 +9,10 @@ out=$(mkdir -p "$1" && cd "$1" && pwd)
 sysroot=$(cd "$2" && pwd)
 shift 2
 selected=("$@") tools=("$@")
-[ ${#selected[@]} -gt 0 ] || tools=(coreutils findutils grep sed gawk jq diffutils tar gzip bzip2 xz bc tree hostname)
+[ ${#selected[@]} -gt 0 ] || tools=(coreutils findutils grep sed gawk jq diffutils patch tar gzip bzip2 xz bc tree xxd util-linux hostname)
 work=$out/.work src=$work/src
 mkdir -p "$work"/{stamps,build,logs}
-export PATH=$sysroot/bin:$PATH LC_ALL=C coquina_overlay=$here/overlay/include
+export PATH=$sysroot/bin:$PATH LC_ALL=C coquina_overlay=$here/overlay/include coquina_lib=$work/lib
 unset CONFIG_SITE CC CFLAGS CPPFLAGS LDFLAGS LIBS MAKEFLAGS
 . "$here/recipes/lib.sh"
 
@@ -22,14 +22,25 @@ digest() { sha256sum | cut -d' ' -f1; }
 toolchain=$(cd "$sysroot" && find -L bin cc -type f -print0 | sort -z | xargs -0 sha256sum | digest)
 
 # What configure found out, good for this toolchain only.
-cache=$work/config-$({ echo "$toolchain"; cat "$here/config.site"; find "$here/overlay/include" -type f | sort | xargs cat; } | digest).cache
+cache=$work/config-$({ echo "$toolchain"; cat "$here/config.site"; find "$here"/overlay/{include,lib} -type f | sort | xargs cat; } | digest).cache
+
+# Functions in which the tools need glibc's behaviour.
+(
+  mkdir -p "$coquina_lib" && cd "$coquina_lib"
+  stamp=$({ echo "$toolchain"; cat "$here"/overlay/lib/*.c "$here/overlay/include/error.h"; } | digest)
+  [ "$(cat stamp 2>/dev/null)" = "$stamp" ] && exit
+  archive libcoquina-tools.a -isystem "$coquina_overlay" -- "$here"/overlay/lib/*.c
+  echo "$stamp" >stamp
+)
 
 inputs() { # TOOL: a digest of all it is made from
-  local package
+  local package overlay
   {
     echo "$toolchain"
-    cat "$here/build.sh" "$here/config.site" "$here/recipes/lib.sh" "$here/recipes/$1.sh"
-    find "$here/overlay" -type f | sort | xargs cat
+    cat "$here/config.site" "$here/recipes/lib.sh" "$here/recipes/$1.sh"
+    for overlay in include lib $(grep -o 'overlay/[a-z]*' "$here/recipes/$1.sh" | cut -d/ -f2 | sort -u); do
+      find "$here/overlay/" -path "$here/overlay/$overlay*" -type f | sort | xargs cat
+    done
     for package in $packages; do awk -v n="$package" '/^package / { on = $2 == n } on' "$here/sources.lock"; done
   } | digest
 }

@@ -8,6 +8,7 @@ build() {
   export coquina_site
   configure diffutils
   targets lib all
+  targets src cmp.o CC="coquina-cc -DENABLE_NLS=1 -I$here/overlay/nls"
   targets src all
   local program
   for program in $modules; do install_wasm "src/$program" "$program"; done

@@ -1,8 +1,8 @@
-# Debian's hostname, also as dnsdomainname and domainname. Name services come from overlay/include/netdb.h.
+# Debian's hostname, also as dnsdomainname and domainname. Name services come from overlay/hostname/netdb.h.
 packages="hostname"
 modules="hostname"
 
 build() {
-  coquina-cc -O2 -w -isystem "$coquina_overlay" -include "$here/overlay/hostname.h" "$src/hostname/hostname.c" -o hostname
+  coquina-cc -O2 -w -I"$here/overlay/hostname" -include "$here/overlay/hostname/first.h" "$src/hostname/hostname.c" -o hostname
   install_wasm hostname hostname
 }
