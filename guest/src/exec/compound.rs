@@ -266,21 +266,22 @@ impl Shell {
             }
         }
         let subject = self.expand_string(word)?;
-        self.status = 0;
-        let mut fall = false;
+        let (mut fall, mut matched) = (false, false);
         for item in items {
             if !fall && !self.case_matches(&item.patterns, &subject)? {
                 continue;
             }
-            if item.body.items.is_empty() {
-                self.status = 0;
-            }
+            // The commands see the status from before; none at all have succeeded.
+            matched = !item.body.items.is_empty();
             self.run_list(&item.body)?;
             match item.end {
-                CaseEnd::Break => return Ok(()),
+                CaseEnd::Break => break,
                 CaseEnd::FallThrough => fall = true,
                 CaseEnd::Continue => fall = false,
             }
+        }
+        if !matched {
+            self.status = 0;
         }
         Ok(())
     }
@@ -328,6 +329,14 @@ impl Shell {
 
     fn select(&mut self, name: &[u8], words: Option<&[Word]>, body: &List, line: u32) -> Run {
         let Some(var) = self.loop_variable(name)? else { return Ok(()) };
+        if self.traps.has_debug() {
+            let mut text = [b"select ", var.name(), b" in"].concat();
+            for w in words.unwrap_or(&[]) {
+                text.push(b' ');
+                text.extend(print::word(w));
+            }
+            self.before_command(&text)?;
+        }
         let items = self.loop_words(words)?;
         if items.is_empty() {
             self.status = 0;
