@@ -185,6 +185,9 @@ impl Sym {
         self.0
     }
 
+    /// A variable that cannot be: where references in a circle lead.
+    pub const NOWHERE: Self = Self::END_OF_KNOWN;
+
     /// Is this one of the variables whose value is worked out when it is read?
     #[inline]
     #[must_use]

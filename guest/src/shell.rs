@@ -160,6 +160,8 @@ pub struct Shell {
     pub input_redirected: bool,
     /// The command being run is the shell's last: a program may replace it.
     pub tail: bool,
+    /// The status of the trap that ran last.
+    pub trap_status: i32,
     /// `$?` before the last `return`, which the RETURN trap sees.
     pub before_return: i32,
     /// Redirections are being worked out for a child.
@@ -240,6 +242,7 @@ impl Shell {
             stack: 0,
             input_redirected: false,
             tail: false,
+            trap_status: 0,
             before_return: 0,
             planning: false,
             temporary_failed: false,

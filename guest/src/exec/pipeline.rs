@@ -103,6 +103,11 @@ impl Shell {
                     }
                 }
             };
+            if self.traps.has_debug()
+                && let Command::Simple(s) = stage
+            {
+                let _ = self.before_simple(s)?;
+            }
             let mut start = Start { sig_ignore: background.unwrap_or(0), ..Start::default() };
             if let Some(fd) = input {
                 start.plan.actions.push(FdAction::Dup { src: fd, to: 0 });

@@ -14,8 +14,8 @@ const NO_BUILTIN: u16 = u16::MAX;
 impl Shell {
     pub(super) fn simple(&mut self, s: &Simple) -> Run {
         self.line = s.line + self.line_base;
-        if self.traps.has_debug() {
-            self.before_simple(s)?;
+        if self.traps.has_debug() && self.before_simple(s)? {
+            return Ok(());
         }
         self.substitution_status = None;
         let tail = std::mem::take(&mut self.tail);
@@ -447,7 +447,12 @@ impl Shell {
                 }
             }
         }
-        if !s.assigns.is_empty() {
+        let stays = builtin.special && self.opt(Opt::Posix);
+        if stays {
+            for a in &s.assigns {
+                self.assign_statement(a)?;
+            }
+        } else if !s.assigns.is_empty() {
             self.assign_temporarily(&s.assigns)?;
         }
         if tracing {
@@ -461,7 +466,7 @@ impl Shell {
         }
         self.remember_last(&shown);
         let result = self.declare_redirected(s, builtin, args);
-        if !s.assigns.is_empty() {
+        if !s.assigns.is_empty() && !stays {
             self.vars.pop_scope();
         }
         result

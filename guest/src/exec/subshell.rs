@@ -134,7 +134,7 @@ impl Shell {
     pub(super) fn subshell(&mut self, list: &Rc<List>, redirs: &[Redir], text: impl Fn() -> Vec<u8>) -> Run {
         if self.traps.has_debug() {
             let shown = text();
-            self.before_command(&shown)?;
+            self.note_command(shown);
         }
         let mut start = Start::default();
         let process_fds = self.process_fds.len();

@@ -211,6 +211,7 @@ impl Shell {
         self.builtin = builtin;
         self.line = line;
         self.substitution_status = substitution;
+        self.trap_status = self.status;
         match result {
             Ok(()) => {
                 self.status = status;
@@ -222,14 +223,29 @@ impl Shell {
     }
 
     /// Before a simple command: the DEBUG trap.
-    pub(super) fn before_simple(&mut self, s: &Simple) -> Run {
+    ///
+    /// True: under `extdebug` the trap said not to run it.
+    pub(super) fn before_simple(&mut self, s: &Simple) -> Run<bool> {
         if !self.in_trap() {
             self.current_command = print::simple(s);
         }
         if !self.traps.active(DEBUG) {
-            return Ok(());
+            return Ok(false);
         }
-        self.run_trap(DEBUG)
+        self.run_trap(DEBUG)?;
+        match self.trap_status {
+            0 => Ok(false),
+            _ if !self.shopt(Shopt::ExtDebug) => Ok(false),
+            2 if self.in_function() => Err(Unwind::Return),
+            _ => Ok(true),
+        }
+    }
+
+    /// Notes a command in `BASH_COMMAND` without the DEBUG trap.
+    pub(super) fn note_command(&mut self, text: Vec<u8>) {
+        if !self.in_trap() {
+            self.current_command = text;
+        }
     }
 
     /// Is a trap's own command being run?

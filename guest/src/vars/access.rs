@@ -52,7 +52,7 @@ impl Shell {
     /// # Errors
     /// An error in evaluating the element's subscript.
     pub fn follow(&mut self, name: Sym) -> Run<Place> {
-        let mut name = name;
+        let (first, mut name) = (name, name);
         for _ in 0..MAX_REFERENCES {
             let target = match self.vars.get(name) {
                 Some(v) if v.attrs.has(Attrs::NAMEREF) => match &v.value {
@@ -74,9 +74,9 @@ impl Shell {
                 _ => name = Sym::new(&target),
             }
         }
-        let shown = name.name();
+        let shown = first.name();
         self.complain_parts(&[b"warning: ", shown, b": circular name reference"]);
-        Ok(Place { name, key: None })
+        Ok(Place { name: Sym::NOWHERE, key: None })
     }
 
     /// Where assignments to a name go.
@@ -171,6 +171,9 @@ impl Shell {
 
     fn assign_special(&mut self, name: Sym, value: Vec<u8>, append: bool) -> Result<(), Refused> {
         let place = self.place(name).map_err(|_| Refused)?;
+        if place.name == Sym::NOWHERE {
+            return Err(Refused);
+        }
         if place.name != name || place.key.is_some() {
             return self.assign_through(&place, value, append);
         }
@@ -264,6 +267,9 @@ impl Shell {
     /// # Errors
     /// It is one; the message has been written.
     pub fn check_writable(&mut self, name: Sym) -> Result<(), Refused> {
+        if name == Sym::NOWHERE {
+            return Err(Refused);
+        }
         if self.vars.get(name).is_some_and(|v| v.attrs.has(Attrs::READONLY)) {
             self.complain_parts(&[name.name(), b": readonly variable"]);
             return Err(Refused);
