@@ -7,6 +7,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use wasmtime::{ExternType, InstancePre, Module};
 
 use super::engine::EngineInner;
@@ -17,6 +20,9 @@ const UPLOADS_MAX: usize = 128;
 
 /// Largest uploaded module, in bytes: compiling takes about a CPU second a megabyte.
 pub(crate) const UPLOAD_BYTES_MAX: u64 = 64 << 20;
+
+/// Compilations at a time: each takes up to some twenty times the module's size of the host's memory, and all processors.
+const COMPILATIONS_MAX: usize = 2;
 
 /// A module with its imports resolved: instantiating it is all that is left.
 pub(super) struct Program {
@@ -57,6 +63,8 @@ impl Program {
 pub(super) struct Modules {
     uploads: Mutex<Uploads>,
     cache_dir: Option<PathBuf>,
+    /// One permit for each compilation that may run.
+    turns: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -67,18 +75,20 @@ struct Uploads {
 
 impl Modules {
     pub fn new(cache_dir: Option<PathBuf>) -> Modules {
-        Modules { uploads: Mutex::default(), cache_dir }
+        Modules { uploads: Mutex::default(), cache_dir, turns: Arc::new(Semaphore::new(COMPILATIONS_MAX)) }
+    }
+
+    /// The program of the WebAssembly text `wasm`, if it was compiled before. Hashes it: not for a worker's thread.
+    fn find(&self, wasm: &[u8]) -> Option<Arc<Program>> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner).get(&blake3::hash(wasm))
     }
 
     /// The program of the WebAssembly text `wasm`, compiled now if it never was. Slow: not for a worker's thread.
-    pub fn upload(&self, engine: &EngineInner, wasm: &[u8]) -> Result<Arc<Program>, ModuleError> {
-        if wasm.len() as u64 > UPLOAD_BYTES_MAX {
-            return Err(ModuleError::TooLarge(wasm.len() as u64));
-        }
-        let hash = blake3::hash(wasm);
-        if let Some(program) = self.uploads.lock().unwrap_or_else(PoisonError::into_inner).get(&hash) {
+    fn upload(&self, engine: &EngineInner, wasm: &[u8]) -> Result<Arc<Program>, ModuleError> {
+        if let Some(program) = self.find(wasm) {
             return Ok(program);
         }
+        let hash = blake3::hash(wasm);
         let module = self.compile(engine, wasm, &hash)?;
         let program = Arc::new(Program::new(engine, &module)?);
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner).put(hash, program.clone());
@@ -100,6 +110,24 @@ impl Modules {
         }
         Ok(module)
     }
+}
+
+/// The program of the WebAssembly text `wasm`, compiled if it never was.
+///
+/// Who waits for his turn may be dropped at no cost; a compilation that has begun goes on, and keeps its turn.
+pub(super) async fn uploaded(engine: &Arc<EngineInner>, wasm: Bytes) -> Result<Arc<Program>, ModuleError> {
+    let (searching, text) = (engine.clone(), wasm.clone());
+    if let Ok(Some(program)) = spawn_blocking(move || searching.modules.find(&text)).await {
+        return Ok(program);
+    }
+    let failed = |why: String| ModuleError::Invalid(format!("compiling failed: {why}"));
+    let turn = engine.modules.turns.clone().acquire_owned().await.map_err(|e| failed(e.to_string()))?;
+    let compiling = engine.clone();
+    let compiled = spawn_blocking(move || {
+        let _turn = turn;
+        compiling.modules.upload(&compiling, &wasm)
+    });
+    compiled.await.unwrap_or_else(|panic| Err(failed(panic.to_string())))
 }
 
 impl Uploads {

@@ -13,7 +13,7 @@ use wasmtime::{Store, Trap};
 
 use super::engine::{EngineInner, FUEL_SLICE};
 use super::image::ImageInner;
-use super::modules::{ModuleError, Program, UPLOAD_BYTES_MAX};
+use super::modules::{self, ModuleError, Program, UPLOAD_BYTES_MAX};
 use super::worker::Worker;
 use crate::base::{Errno, Exceeded, Limit, Sys};
 use crate::kernel::{self, ExecId, ExitStatus, Kernel, LaunchRequest, Launcher, Pid, Signal, Usage};
@@ -242,12 +242,7 @@ impl Shared {
             }
             k.vfs().bytes(loc).map_err(|e| refused(format!("cannot be read: {e:?}")))?
         };
-        let engine = self.engine.clone();
-        let compiled = tokio::task::spawn_blocking(move || engine.modules.upload(&engine, &wasm)).await;
-        match compiled {
-            Ok(program) => program.map_err(|e| refused(e.to_string())),
-            Err(panic) => Err(refused(format!("compiling failed: {panic}"))),
-        }
+        modules::uploaded(&self.engine, wasm).await.map_err(|e| refused(e.to_string()))
     }
 }
 
