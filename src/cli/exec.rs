@@ -44,8 +44,8 @@ pub fn exec(args: &ExecArgs) -> Result<u8> {
 pub fn pass_through(exec: &mut Exec) {
     exec.stdin = Stdin::Stream { terminal: io::stdin().is_terminal() };
     exec.output = Output::Stream;
-    exec.stdout_terminal = terminal_size(&io::stdout());
-    exec.stderr_terminal = terminal_size(&io::stderr());
+    exec.stdout_terminal = terminal_size(io::stdout());
+    exec.stderr_terminal = terminal_size(io::stderr());
 }
 
 fn terminal_size(stream: impl AsFd) -> Option<(u32, u32)> {
