@@ -331,9 +331,8 @@ impl Shell {
                 self.getopts = Getopts { index, offset: 0 };
             }
         }
-        if changed & bit(Sym::POSIXLY_CORRECT) != 0 {
-            let on = self.vars.get(Sym::POSIXLY_CORRECT).is_some();
-            self.opts.put(Opt::Posix, on);
+        if changed & bit(Sym::POSIXLY_CORRECT) != 0 && self.vars.get(Sym::POSIXLY_CORRECT).is_some() {
+            self.opts.put(Opt::Posix, true);
         }
     }
 

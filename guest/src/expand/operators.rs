@@ -96,6 +96,8 @@ impl Shell {
             Got::List { items, .. } => items.is_empty() || (colon && items.len() == 1 && items[0].is_empty()),
         };
         match (op, missing) {
+            // Like "$@", a list that is not there is no word at all.
+            (b'+', true) if matches!(got, Got::List { star: false, .. }) => Ok(Some(got)),
             (b'+', true) => Ok(Some(Got::Text(Vec::new()))),
             (b'+', false) | (b'-', true) => {
                 let inner = Place { quoted: place.quoted, operand: true };
