@@ -445,10 +445,8 @@ fn sleeping() {
     }
     assert!(started.elapsed() >= Duration::from_millis(40));
     // The earliest of two, and a time that has passed already.
-    let started = Instant::now();
     assert_eq!(poll(&mut puppet, &[(1, 0, 1, u64::MAX, 0), (2, 0, 1, 1_000_000, 0)]), Ok(vec![(2, 0, 0)]));
     assert_eq!(poll(&mut puppet, &[(3, 0, 0, 1, 1)]), Ok(vec![(3, 0, 0)]));
-    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 #[test]
