@@ -23,6 +23,7 @@ toolchain=$(cd "$sysroot" && find -L bin cc -type f -print0 | sort -z | xargs -0
 
 # What configure found out, good for this toolchain only.
 cache=$work/config-$({ echo "$toolchain"; cat "$here/config.site"; find "$here"/overlay/{include,lib} -type f | sort | xargs cat; } | digest).cache
+find "$work" -maxdepth 1 -name 'config-*.cache' ! -path "$cache" -delete
 
 # Functions in which the tools need glibc's behaviour.
 (

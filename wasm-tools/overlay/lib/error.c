@@ -1,12 +1,12 @@
 /* error and error_at_line with glibc's behaviour: they name the program as it was called, path and all, which gnulib's own
    replacement does not. */
+#define _GNU_SOURCE 1
+#include <errno.h>
 #include <error.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-extern const char *program_name __attribute__ ((weak)); /* gnulib's: argv[0] */
 
 void (*error_print_progname) (void);
 unsigned int error_message_count;
@@ -19,7 +19,7 @@ name_program (const char *after)
   if (error_print_progname)
     error_print_progname ();
   else
-    fprintf (stderr, "%s:%s", &program_name && program_name ? program_name : "?", after);
+    fprintf (stderr, "%s:%s", program_invocation_name, after);
 }
 
 static void
