@@ -66,6 +66,7 @@ impl Shell {
         Unwind::Exit
     }
 
+    #[inline(never)]
     fn if_command(&mut self, cond: &List, then: &List, otherwise: Option<&List>) -> Run {
         self.tolerating(|shell| shell.run_list(cond))?;
         if self.status == 0 {
@@ -94,6 +95,7 @@ impl Shell {
         result
     }
 
+    #[inline(never)]
     fn while_body(&mut self, cond: &List, body: &List, until: bool) -> Run {
         let mut status = 0;
         loop {
@@ -137,6 +139,7 @@ impl Shell {
         if self.opt(Opt::Posix) { Err(Unwind::Exit) } else { Ok(None) }
     }
 
+    #[inline(never)]
     fn for_loop(&mut self, name: &[u8], words: Option<&[Word]>, body: &List, line: u32) -> Run {
         let Some(var) = self.loop_variable(name)? else { return Ok(()) };
         let items = self.loop_words(words)?;
@@ -146,6 +149,7 @@ impl Shell {
         result
     }
 
+    #[inline(never)]
     fn for_body(&mut self, var: Sym, items: Vec<Vec<u8>>, words: Option<&[Word]>, body: &List, line: u32) -> Run {
         let mut status = 0;
         for item in items {
@@ -170,6 +174,7 @@ impl Shell {
         Ok(())
     }
 
+    #[inline(never)]
     fn trace_for(&mut self, var: Sym, words: Option<&[Word]>) -> Run {
         let mut text = [b"for ", var.name(), b" in"].concat();
         match words {
@@ -190,6 +195,7 @@ impl Shell {
         Ok(())
     }
 
+    #[inline(never)]
     fn arith_for(&mut self, [init, cond, step]: [&ArithText; 3], body: &List, line: u32) -> Run {
         if self.for_expression(init, line)?.is_none() {
             return Ok(());
@@ -231,6 +237,7 @@ impl Shell {
     }
 
     /// One of the three expressions; an empty one counts as 1. `None`: it was wrong, and the message has been written.
+    #[inline(never)]
     fn for_expression(&mut self, text: &ArithText, line: u32) -> Run<Option<i64>> {
         self.line = line;
         if self.traps.has_debug() || self.opt(Opt::XTrace) {
@@ -255,6 +262,7 @@ impl Shell {
         }
     }
 
+    #[inline(never)]
     fn case(&mut self, word: &Word, items: &[CaseItem]) -> Run {
         if self.traps.has_debug() || self.opt(Opt::XTrace) {
             let text = [b"case ", &print::word(word)[..], b" in "].concat();
@@ -286,6 +294,7 @@ impl Shell {
         Ok(())
     }
 
+    #[inline(never)]
     fn case_matches(&mut self, patterns: &[Word], subject: &[u8]) -> Run<bool> {
         let nocase = self.shopt(Shopt::NoCaseMatch);
         for pattern in patterns {
@@ -307,6 +316,7 @@ impl Shell {
         Ok(false)
     }
 
+    #[inline(never)]
     fn arith_command(&mut self, text: &ArithText) -> Run {
         if self.traps.has_debug() {
             let shown = [b"((", &text.source[..], b"))"].concat();
@@ -327,6 +337,7 @@ impl Shell {
         self.expand_string(&text.word)
     }
 
+    #[inline(never)]
     fn select(&mut self, name: &[u8], words: Option<&[Word]>, body: &List, line: u32) -> Run {
         let Some(var) = self.loop_variable(name)? else { return Ok(()) };
         if self.traps.has_debug() {

@@ -15,6 +15,7 @@ use crate::vars::{Indexed, Value};
 struct Failed(i32);
 
 impl Shell {
+    #[inline(never)]
     pub(super) fn cond_command(&mut self, cond: &Cond, line: u32) -> Run {
         self.line = line;
         if self.traps.has_debug() {
@@ -72,6 +73,7 @@ impl Shell {
         }
     }
 
+    #[inline(never)]
     fn binary(&mut self, a: &Word, op: &[u8], b: &Word) -> Run<Result<bool, Failed>> {
         let left = self.expand_string(a)?;
         match op {
@@ -114,6 +116,7 @@ impl Shell {
         }
     }
 
+    #[inline(never)]
     fn regex(&mut self, left: &[u8], w: &Word) -> Run<Result<bool, Failed>> {
         let source = self.expand_regex(w)?;
         self.trace_cond(&[&quote_arg(left), b"=~", &source]);

@@ -22,6 +22,7 @@ pub enum Origin<'a> {
 }
 
 impl Shell {
+    #[inline(never)]
     pub(super) fn define_function(&mut self, def: &Rc<FuncDef>) {
         self.line = def.line + self.line_base;
         if self.opt(Opt::Posix)
@@ -84,6 +85,7 @@ impl Shell {
     }
 
     /// Calls a function; `args[0]` is its name.
+    #[inline(never)]
     pub fn call_function(&mut self, function: &Rc<Function>, args: &[Vec<u8>]) -> Run {
         let Some(def) = function.definition() else { return Ok(()) };
         if self.depth >= MAX_RECURSION || self.stack >= MAX_STACK {
@@ -155,6 +157,7 @@ impl Shell {
         result
     }
 
+    #[inline(never)]
     fn parse_and_run(&mut self, mut parser: Parser, origin: Origin, tail: bool) -> Run {
         loop {
             parser.set(self.settings());
@@ -243,6 +246,7 @@ impl Shell {
     }
 
     /// Runs a file's commands in this shell.
+    #[inline(never)]
     pub fn run_file(&mut self, path: &[u8], source: Box<dyn Source>, params: Option<Vec<Vec<u8>>>) -> Run {
         if self.depth >= MAX_RECURSION || self.stack >= MAX_STACK {
             return Err(self.recursion_limit());

@@ -118,6 +118,7 @@ impl Shell {
     }
 
     /// Runs one command, with the checks that follow it.
+    #[inline(never)]
     pub(crate) fn command(&mut self, c: &Command) -> Run {
         if self.traps.may_be_pending() {
             self.run_pending_traps()?;

@@ -10,6 +10,7 @@ use crate::system::{Fd, FdAction, OpenHow, Pid, WaitStatus};
 
 impl Shell {
     /// Runs a pipeline of several stages and waits for all of them.
+    #[inline(never)]
     pub(super) fn piped(&mut self, stages: &[Command]) -> Run {
         let here = self.shopt(Shopt::LastPipe) && !self.opt(Opt::Monitor);
         let (spawned, input) = self.start_stages(stages, here, None)?;
@@ -153,6 +154,7 @@ impl Shell {
     }
 
     /// `command &`.
+    #[inline(never)]
     pub(super) fn background(&mut self, chain: &AndOr) -> Run {
         if self.traps.may_be_pending() {
             self.run_pending_traps()?;

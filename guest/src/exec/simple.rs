@@ -12,6 +12,7 @@ use crate::vars::{Attrs, Key, Place, Refused, ScopeKind};
 const NO_BUILTIN: u16 = u16::MAX;
 
 impl Shell {
+    #[inline(never)]
     pub(super) fn simple(&mut self, s: &Simple) -> Run {
         self.line = s.line + self.line_base;
         if self.traps.has_debug() && self.before_simple(s)? {
@@ -91,6 +92,7 @@ impl Shell {
     // ---- assignments ----
 
     /// A command without words: its assignments stay.
+    #[inline(never)]
     fn assignments_only(&mut self, s: &Simple) -> Run {
         let undos = if s.redirs.is_empty() {
             None
@@ -197,6 +199,7 @@ impl Shell {
     }
 
     /// Makes the assignments before a command, in a scope of their own, exported.
+    #[inline(never)]
     pub(super) fn assign_temporarily(&mut self, assigns: &[Assign]) -> Run {
         self.vars.push_scope(ScopeKind::Temporary);
         let scope = self.vars.depth();
@@ -248,6 +251,7 @@ impl Shell {
 
     // ---- kinds of commands ----
 
+    #[inline(never)]
     fn function_command(
         &mut self,
         s: &Simple,
@@ -257,6 +261,7 @@ impl Shell {
         self.with_surroundings(s, &args, |shell, args| shell.call_function(function, args))
     }
 
+    #[inline(never)]
     fn builtin_command(&mut self, s: &Simple, builtin: &'static builtins::Builtin, args: Vec<Vec<u8>>) -> Run {
         if builtin.name == "exec" {
             return self.exec_command(s, args);
@@ -335,6 +340,7 @@ impl Shell {
     }
 
     /// `exec`: the redirections stay.
+    #[inline(never)]
     fn exec_command(&mut self, s: &Simple, args: Vec<Vec<u8>>) -> Run {
         if self.opt(Opt::XTrace) {
             self.trace_words(&args);
@@ -353,6 +359,7 @@ impl Shell {
         self.call_builtin(builtin, &args)
     }
 
+    #[inline(never)]
     fn program_command(&mut self, s: &Simple, args: Vec<Vec<u8>>, tail: bool) -> Run {
         let replace = tail && self.traps.is_empty() && !self.session && self.process_fds.is_empty();
         let scoped = !s.assigns.is_empty();
@@ -410,6 +417,7 @@ impl Shell {
     }
 
     /// `declare`, `export`, `local`, `readonly`, `typeset`: their arguments may be assignments.
+    #[inline(never)]
     fn declaration(&mut self, s: &Simple, builtin: &'static builtins::Builtin) -> Run {
         let mut args: Vec<DeclArg> = Vec::new();
         let mut shown = Vec::new();

@@ -131,6 +131,7 @@ impl Shell {
     }
 
     /// `( … )`.
+    #[inline(never)]
     pub(super) fn subshell(&mut self, list: &Rc<List>, redirs: &[Redir], text: impl Fn() -> Vec<u8>) -> Run {
         if self.traps.has_debug() {
             let shown = text();
@@ -151,6 +152,7 @@ impl Shell {
     }
 
     /// The output of commands, without the newlines at its end.
+    #[inline(never)]
     pub fn command_substitution(&mut self, list: &Rc<List>) -> Run<Vec<u8>> {
         if let Some(redir) = read_of_file(list) {
             return self.file_contents(redir);
@@ -220,6 +222,7 @@ impl Shell {
     }
 
     /// A backquoted command, which is parsed only now.
+    #[inline(never)]
     pub fn backquoted(&mut self, b: &Backquote) -> Run<Vec<u8>> {
         if b.list.get().is_none() {
             let mut parser = Parser::new(Box::new(Lines::new(b.command.to_vec())), 0, self.settings());
@@ -250,6 +253,7 @@ impl Shell {
     }
 
     /// Starts `<( )` or `>( )` and gives the path of its descriptor.
+    #[inline(never)]
     pub fn process_substitution(&mut self, p: &ProcSub) -> Run<Vec<u8>> {
         let (read, write) = match self.sys.pipe() {
             Ok(ends) => ends,
@@ -297,6 +301,7 @@ impl Shell {
     }
 
     /// `coproc NAME command`.
+    #[inline(never)]
     pub(super) fn coproc(&mut self, c: &Coproc) -> Run {
         self.line = c.line + self.line_base;
         let (Ok(input), Ok(output)) = (self.sys.pipe(), self.sys.pipe()) else {

@@ -172,6 +172,7 @@ impl Shell {
     }
 
     /// Runs the traps of signals that have arrived.
+    #[inline(never)]
     pub fn run_pending_traps(&mut self) -> Run {
         self.note_signals();
         while !self.traps.pending.is_empty() {
@@ -190,6 +191,7 @@ impl Shell {
     }
 
     /// Runs a condition's trap, if there is one; the status stays what it was.
+    #[inline(never)]
     pub fn run_trap(&mut self, condition: i32) -> Run {
         let Some(text) = self.traps.get(condition).cloned() else { return Ok(()) };
         if text.is_empty() || self.traps.running.contains(&condition) && condition >= DEBUG {
