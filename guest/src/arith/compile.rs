@@ -75,24 +75,14 @@ pub(super) fn compile(source: &[u8]) -> Program {
     let source = &source[..source.len().min(u32::MAX as usize)];
     let source = source.split(|&c| c == 0).next().unwrap_or_default();
     let lexer = Lexer::new(source);
-    let mut compiler = Compiler {
-        source,
-        lexer,
-        ops: Vec::new(),
-        elements: Vec::new(),
-        pending: Vec::new(),
-        name: None,
-    };
+    let mut compiler =
+        Compiler { source, lexer, ops: Vec::new(), elements: Vec::new(), pending: Vec::new(), name: None };
     if source.iter().all(|c| matches!(c, b' ' | b'\t' | b'\n')) {
         compiler.ops.push(Op::Push(0));
     } else if let Err(fault) = compiler.expression() {
         compiler.fail(fault);
     }
-    Program {
-        source: source.into(),
-        ops: compiler.ops,
-        elements: compiler.elements,
-    }
+    Program { source: source.into(), ops: compiler.ops, elements: compiler.elements }
 }
 
 impl<'a> Compiler<'a> {
@@ -131,11 +121,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn element(&mut self, name: Span, subscript: Span) -> Target {
-        self.elements.push(Element {
-            name,
-            subscript,
-            program: OnceCell::new(),
-        });
+        self.elements.push(Element { name, subscript, program: OnceCell::new() });
         Target::Element(self.elements.len() as u32 - 1)
     }
 
@@ -193,27 +179,19 @@ impl<'a> Compiler<'a> {
             Token::Name(name) => Target::Scalar(name),
             Token::Element(name, subscript) => self.element(name, subscript),
             _ => {
-                return Err(self
-                    .lexer
-                    .fault("identifier expected after pre-increment or pre-decrement"));
+                return Err(self.lexer.fault("identifier expected after pre-increment or pre-decrement"));
             }
         };
         self.look_ahead()?;
         self.load_to_store(target);
-        self.ops.extend([
-            Op::Push(step),
-            Op::Binary(Binary::Add, 0),
-            store_kept(target),
-        ]);
+        self.ops.extend([Op::Push(step), Op::Binary(Binary::Add, 0), store_kept(target)]);
         self.lexer.before = Before::PreStepped;
         Ok(())
     }
 
     /// Is this where an assignment may stand: at the beginning, in a bracket, after another assignment?
     fn may_assign(&self) -> bool {
-        self.pending
-            .last()
-            .is_none_or(|pending| pending.precedence() <= ASSIGN)
+        self.pending.last().is_none_or(|pending| pending.precedence() <= ASSIGN)
     }
 
     /// Reads what follows an operand; false at the end.
@@ -225,8 +203,7 @@ impl<'a> Compiler<'a> {
                     let own = precedence(op);
                     // `**` groups to the right.
                     self.reduce(if op == Binary::Pow { own + 1 } else { own });
-                    self.pending
-                        .push(Pending::Binary(op, self.lexer.pos() as u32));
+                    self.pending.push(Pending::Binary(op, self.lexer.pos() as u32));
                 }
                 Token::AndAnd => {
                     self.reduce(AND_AND);
@@ -272,11 +249,7 @@ impl<'a> Compiler<'a> {
                 }
                 Token::End => {
                     self.reduce(ASSIGN);
-                    return if self.pending.is_empty() {
-                        Ok(false)
-                    } else {
-                        Err(self.unexpected())
-                    };
+                    return if self.pending.is_empty() { Ok(false) } else { Err(self.unexpected()) };
                 }
                 token => return Err(self.stray(token)?),
             }
@@ -333,11 +306,7 @@ impl<'a> Compiler<'a> {
 
     /// Emits the pending operators that bind at least as tightly as `least`.
     fn reduce(&mut self, least: u8) {
-        while self
-            .pending
-            .last()
-            .is_some_and(|pending| pending.precedence() >= least)
-        {
+        while self.pending.last().is_some_and(|pending| pending.precedence() >= least) {
             let Some(pending) = self.pending.pop() else {
                 return;
             };
@@ -370,9 +339,7 @@ impl<'a> Compiler<'a> {
     /// Lets the jump at `index` land here.
     fn patch(&mut self, index: usize) {
         let here = self.ops.len() as u32;
-        if let Op::AndJump(to) | Op::OrJump(to) | Op::JumpZero(to) | Op::Jump(to) =
-            &mut self.ops[index]
-        {
+        if let Op::AndJump(to) | Op::OrJump(to) | Op::JumpZero(to) | Op::Jump(to) = &mut self.ops[index] {
             *to = here;
         }
     }
@@ -381,11 +348,7 @@ impl<'a> Compiler<'a> {
     fn fail(&mut self, fault: Fault) {
         debug_assert!(fault.shown as usize <= self.source.len());
         for pending in std::mem::take(&mut self.pending) {
-            if let Pending::AndAnd(jump)
-            | Pending::OrOr(jump)
-            | Pending::Then(jump)
-            | Pending::Else(jump) = pending
-            {
+            if let Pending::AndAnd(jump) | Pending::OrOr(jump) | Pending::Then(jump) | Pending::Else(jump) = pending {
                 self.patch(jump);
             }
         }

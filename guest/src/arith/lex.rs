@@ -62,12 +62,7 @@ fn is_blank(c: u8) -> bool {
 
 impl<'a> Lexer<'a> {
     pub fn new(source: &'a [u8]) -> Lexer<'a> {
-        Lexer {
-            source,
-            pos: 0,
-            token: 0,
-            before: Before::Operator,
-        }
+        Lexer { source, pos: 0, token: 0, before: Before::Operator }
     }
 
     /// The position after the last token.
@@ -77,19 +72,12 @@ impl<'a> Lexer<'a> {
 
     /// The position of the next thing that is no blank (but a newline), from `at`.
     pub fn skip_blanks(&self, at: usize) -> usize {
-        at + self.source[at..]
-            .iter()
-            .take_while(|&&c| matches!(c, b' ' | b'\t'))
-            .count()
+        at + self.source[at..].iter().take_while(|&&c| matches!(c, b' ' | b'\t')).count()
     }
 
     /// An error at the current token.
     pub fn fault(&self, message: &'static str) -> Fault {
-        Fault {
-            message,
-            token: self.token as u32,
-            shown: self.source.len() as u32,
-        }
+        Fault { message, token: self.token as u32, shown: self.source.len() as u32 }
     }
 
     fn byte(&self, at: usize) -> u8 {
@@ -143,13 +131,11 @@ impl<'a> Lexer<'a> {
             self.pos += 1;
         }
         let shown = self.pos as u32;
-        parse_number(&self.source[start..self.pos])
-            .map(Token::Number)
-            .map_err(|message| Fault {
-                message,
-                token: start as u32,
-                shown,
-            })
+        parse_number(&self.source[start..self.pos]).map(Token::Number).map_err(|message| Fault {
+            message,
+            token: start as u32,
+            shown,
+        })
     }
 
     fn operator(&mut self, c: u8) -> Result<Token, Fault> {
@@ -173,9 +159,7 @@ impl<'a> Lexer<'a> {
                         _ => "syntax error: invalid arithmetic operator",
                     }));
                 }
-                (Token::Binary(op), b'=') if !matches!(op, Binary::Lt | Binary::Gt) => {
-                    (Token::OpAssign(op), 2)
-                }
+                (Token::Binary(op), b'=') if !matches!(op, Binary::Lt | Binary::Gt) => (Token::OpAssign(op), 2),
                 (token, _) => (token, 1),
             },
         };
@@ -184,11 +168,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn shift(&self, op: Binary) -> (Token, usize) {
-        if self.byte(self.pos + 2) == b'=' {
-            (Token::OpAssign(op), 3)
-        } else {
-            (Token::Binary(op), 2)
-        }
+        if self.byte(self.pos + 2) == b'=' { (Token::OpAssign(op), 3) } else { (Token::Binary(op), 2) }
     }
 
     /// `++` or `--`: a step of a name, or else the first of two signs.

@@ -64,12 +64,7 @@ pub trait ArithEnv {
     fn expand_subscript(&mut self, name: &[u8], subscript: &[u8]) -> Result<Vec<u8>, ArithError>;
     /// An empty subscript, or `@` or `*` in an array that is not associative: complain. Reading gives 0 and is
     /// reported as often as bash does.
-    fn bad_subscript(
-        &mut self,
-        name: &[u8],
-        subscript: &[u8],
-        assigning: bool,
-    ) -> Result<(), ArithError>;
+    fn bad_subscript(&mut self, name: &[u8], subscript: &[u8], assigning: bool) -> Result<(), ArithError>;
 }
 
 /// Why an evaluation ended.

@@ -31,10 +31,7 @@ pub(super) struct Span {
 
 impl Span {
     pub fn new(range: Range<usize>) -> Span {
-        Span {
-            start: range.start as u32,
-            end: range.end as u32,
-        }
+        Span { start: range.start as u32, end: range.end as u32 }
     }
     pub fn of(self, source: &[u8]) -> &[u8] {
         &source[self.start as usize..self.end as usize]
@@ -112,10 +109,7 @@ impl Program {
     /// The error as bash words it.
     pub fn fault(&self, fault: Fault) -> ArithError {
         let shown = &self.source[..fault.shown as usize];
-        let token = self
-            .source
-            .get(fault.token as usize..fault.shown as usize)
-            .unwrap_or_default();
+        let token = self.source.get(fault.token as usize..fault.shown as usize).unwrap_or_default();
         let mut text = shown.trim_ascii_start_blank().to_vec();
         text.extend_from_slice(b": ");
         text.extend_from_slice(fault.message.as_bytes());
@@ -138,11 +132,7 @@ impl Program {
 
     /// An error at run time; the whole source is shown.
     pub fn fault_at(&self, message: &'static str, token: u32) -> ArithError {
-        self.fault(Fault {
-            message,
-            token,
-            shown: self.source.len() as u32,
-        })
+        self.fault(Fault { message, token, shown: self.source.len() as u32 })
     }
 }
 
@@ -153,10 +143,7 @@ pub(super) trait Blank {
 
 impl Blank for [u8] {
     fn trim_ascii_start_blank(&self) -> &[u8] {
-        let blanks = self
-            .iter()
-            .take_while(|&&c| matches!(c, b' ' | b'\t'))
-            .count();
+        let blanks = self.iter().take_while(|&&c| matches!(c, b' ' | b'\t')).count();
         &self[blanks..]
     }
 }

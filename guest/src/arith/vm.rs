@@ -55,29 +55,16 @@ struct Vm<'e, E: ?Sized> {
 }
 
 /// Evaluates a program.
-pub(super) fn eval<E: ArithEnv + ?Sized>(
-    program: &Rc<Program>,
-    env: &mut E,
-) -> Result<i64, ArithError> {
+pub(super) fn eval<E: ArithEnv + ?Sized>(program: &Rc<Program>, env: &mut E) -> Result<i64, ArithError> {
     if let Some(value) = eval_simple(program, env)? {
         return Ok(value);
     }
     let stack = Vec::with_capacity(8);
-    Vm {
-        env,
-        stack,
-        kept: Vec::new(),
-        frames: Vec::new(),
-        depth: 1,
-    }
-    .run(program.clone())
+    Vm { env, stack, kept: Vec::new(), frames: Vec::new(), depth: 1 }.run(program.clone())
 }
 
 /// The everyday shapes `n`, `v`, `v op n` and `v op v` with plain numbers, without a stack. `None`: use the machine.
-fn eval_simple<E: ArithEnv + ?Sized>(
-    program: &Program,
-    env: &mut E,
-) -> Result<Option<i64>, ArithError> {
+fn eval_simple<E: ArithEnv + ?Sized>(program: &Program, env: &mut E) -> Result<Option<i64>, ArithError> {
     let mut operand = |op: &Op| match op {
         Op::Push(value) => Ok(Some(*value)),
         Op::Load(Target::Scalar(name)) => Ok(match env.get(name.of(&program.source))? {
@@ -124,9 +111,7 @@ impl<E: ArithEnv + ?Sized> Vm<'_, E> {
                 Op::Load(Target::Element(element)) => {
                     self.subscript(ElementOp::Load(element), &mut program, &mut pc)?
                 }
-                Op::LoadKeep(element) => {
-                    self.subscript(ElementOp::LoadKeep(element), &mut program, &mut pc)?
-                }
+                Op::LoadKeep(element) => self.subscript(ElementOp::LoadKeep(element), &mut program, &mut pc)?,
                 Op::Store(Target::Element(element)) => {
                     self.subscript(ElementOp::Store(element), &mut program, &mut pc)?;
                 }
@@ -176,8 +161,7 @@ impl<E: ArithEnv + ?Sized> Vm<'_, E> {
             }
             Op::Binary(op, token) => {
                 let (b, a) = (self.pop(), self.pop());
-                let value = binary(op, a, b)
-                    .map_err(|message| self.in_subscript(program.fault_at(message, token)))?;
+                let value = binary(op, a, b).map_err(|message| self.in_subscript(program.fault_at(message, token)))?;
                 self.stack.push(value);
             }
             Op::Negate => self.map(i64::wrapping_neg),
@@ -208,12 +192,7 @@ impl<E: ArithEnv + ?Sized> Vm<'_, E> {
     /// An error inside a subscript gives up more than the expression.
     fn in_subscript(&self, error: ArithError) -> ArithError {
         match error {
-            ArithError::Expr(text)
-                if self
-                    .frames
-                    .iter()
-                    .any(|frame| matches!(frame.then, Then::Element(_))) =>
-            {
+            ArithError::Expr(text) if self.frames.iter().any(|frame| matches!(frame.then, Then::Element(_))) => {
                 ArithError::Subscript(text)
             }
             error => error,
@@ -245,28 +224,15 @@ impl<E: ArithEnv + ?Sized> Vm<'_, E> {
 
     fn enter(&mut self, inner: Rc<Program>, then: Then, program: &mut Rc<Program>, pc: &mut usize) {
         let waiting = std::mem::replace(program, inner);
-        self.frames.push(Frame {
-            program: waiting,
-            pc: *pc,
-            then,
-            depth: self.depth,
-        });
+        self.frames.push(Frame { program: waiting, pc: *pc, then, depth: self.depth });
         *pc = 0;
     }
 
     /// Finds the key of an element and does `op`, at once or when the subscript has been evaluated.
-    fn subscript(
-        &mut self,
-        op: ElementOp,
-        program: &mut Rc<Program>,
-        pc: &mut usize,
-    ) -> Result<(), ArithError> {
+    fn subscript(&mut self, op: ElementOp, program: &mut Rc<Program>, pc: &mut usize) -> Result<(), ArithError> {
         let (ElementOp::Load(index) | ElementOp::LoadKeep(index) | ElementOp::Store(index)) = op;
         let element = &program.elements[index as usize];
-        let (name, text) = (
-            element.name.of(&program.source),
-            element.subscript.of(&program.source),
-        );
+        let (name, text) = (element.name.of(&program.source), element.subscript.of(&program.source));
         let assoc = self.env.is_assoc(name);
         let loaded = if text.is_empty() || (!assoc && matches!(text, b"@" | b"*")) {
             self.bad_subscript(name, text, op)?
@@ -276,20 +242,13 @@ impl<E: ArithEnv + ?Sized> Vm<'_, E> {
         } else if let Some(number) = plain_number(text) {
             self.element(program, op, Kept::Index(number))?
         } else {
-            let inner = if text
-                .iter()
-                .any(|c| matches!(c, b'$' | b'`' | b'"' | b'\'' | b'\\'))
-            {
+            let inner = if text.iter().any(|c| matches!(c, b'$' | b'`' | b'"' | b'\'' | b'\\')) {
                 Rc::new(compile::compile(&self.env.expand_subscript(name, text)?))
             } else {
-                element
-                    .program
-                    .get_or_init(|| Rc::new(compile::compile(text)))
-                    .clone()
+                element.program.get_or_init(|| Rc::new(compile::compile(text))).clone()
             };
             if self.frames.len() >= 4 * MAX_DEPTH {
-                let error =
-                    program.fault_at("expression recursion level exceeded", element.name.start);
+                let error = program.fault_at("expression recursion level exceeded", element.name.start);
                 return Err(self.in_subscript(error));
             }
             self.enter(inner, Then::Element(op), program, pc);
@@ -299,12 +258,7 @@ impl<E: ArithEnv + ?Sized> Vm<'_, E> {
         self.enter_or_push(loaded, program, pc)
     }
 
-    fn bad_subscript(
-        &mut self,
-        name: &[u8],
-        text: &[u8],
-        op: ElementOp,
-    ) -> Result<Option<Loaded>, ArithError> {
+    fn bad_subscript(&mut self, name: &[u8], text: &[u8], op: ElementOp) -> Result<Option<Loaded>, ArithError> {
         if let ElementOp::Store(_) = op {
             self.env.bad_subscript(name, text, true)?;
             return Ok(None);
@@ -320,16 +274,9 @@ impl<E: ArithEnv + ?Sized> Vm<'_, E> {
     }
 
     /// Does `op` on an element whose key is known.
-    fn element(
-        &mut self,
-        program: &Program,
-        op: ElementOp,
-        key: Kept,
-    ) -> Result<Option<Loaded>, ArithError> {
+    fn element(&mut self, program: &Program, op: ElementOp, key: Kept) -> Result<Option<Loaded>, ArithError> {
         match op {
-            ElementOp::Load(index) => Ok(Some(load(
-                self.env.get_element(element(program, index, &key))?,
-            ))),
+            ElementOp::Load(index) => Ok(Some(load(self.env.get_element(element(program, index, &key))?))),
             ElementOp::LoadKeep(index) => {
                 let loaded = load(self.env.get_element(element(program, index, &key))?);
                 self.kept.push(key);
@@ -347,9 +294,7 @@ impl<E: ArithEnv + ?Sized> Vm<'_, E> {
         let key = self.kept.pop().unwrap_or(Kept::Bad);
         let element = element(program, index, &key);
         if let Kept::Bad = key {
-            return self
-                .env
-                .bad_subscript(element.name, element.subscript, true);
+            return self.env.bad_subscript(element.name, element.subscript, true);
         }
         self.env.set_element(element, value)
     }

@@ -72,8 +72,7 @@ impl Class {
             Class::Alnum | Class::Alpha => c.is_alphanumeric() && !is_number_sign(c),
             Class::Ascii => ascii,
             Class::Blank => {
-                matches!(c, ' ' | '\t')
-                    || (!ascii && c.is_whitespace() && !is_line_end(c) && !is_fixed_blank(c))
+                matches!(c, ' ' | '\t') || (!ascii && c.is_whitespace() && !is_line_end(c) && !is_fixed_blank(c))
             }
             Class::Cntrl => c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'),
             Class::Digit => c.is_ascii_digit(),
@@ -93,13 +92,8 @@ impl Class {
 
 /// Title case, which C counts as upper case.
 fn is_title(c: char) -> bool {
-    let greek =
-        matches!(c, '\u{1f88}'..='\u{1f8f}' | '\u{1f98}'..='\u{1f9f}' | '\u{1fa8}'..='\u{1faf}');
-    greek
-        || matches!(
-            c,
-            'ǅ' | 'ǈ' | 'ǋ' | 'ǲ' | '\u{1fbc}' | '\u{1fcc}' | '\u{1ffc}'
-        )
+    let greek = matches!(c, '\u{1f88}'..='\u{1f8f}' | '\u{1f98}'..='\u{1f9f}' | '\u{1fa8}'..='\u{1faf}');
+    greek || matches!(c, 'ǅ' | 'ǈ' | 'ǋ' | 'ǲ' | '\u{1fbc}' | '\u{1fcc}' | '\u{1ffc}')
 }
 
 /// Numbers that are no digits: `½`, `²`, `①` …
@@ -143,9 +137,7 @@ fn is_number_sign(c: char) -> bool {
         (0x1d360, 0x1d378),
         (0x1f100, 0x1f10c),
     ];
-    RANGES
-        .iter()
-        .any(|range| (range.0..=range.1).contains(&u32::from(c)))
+    RANGES.iter().any(|range| (range.0..=range.1).contains(&u32::from(c)))
 }
 
 /// Characters that only direct the layout, and private ones: C prints them.
@@ -222,12 +214,7 @@ pub(super) fn parse(source: &[u8], at: usize, nocase: bool, bytes: bool) -> Opti
     let mut items = Vec::new();
     let next = scan(source, at, nocase, bytes, &mut items)?;
     let negated = matches!(source.get(at + 1), Some(b'!' | b'^'));
-    let mut set = Set {
-        negated,
-        nocase,
-        items,
-        ascii: 0,
-    };
+    let mut set = Set { negated, nocase, items, ascii: 0 };
     for code in 0..128 {
         set.ascii |= u128::from(set.decide(code)) << code;
     }
@@ -239,13 +226,7 @@ pub(super) fn end(source: &[u8], at: usize) -> Option<usize> {
     scan(source, at, false, false, &mut Vec::new())
 }
 
-fn scan(
-    source: &[u8],
-    open: usize,
-    nocase: bool,
-    bytes: bool,
-    items: &mut Vec<Item>,
-) -> Option<usize> {
+fn scan(source: &[u8], open: usize, nocase: bool, bytes: bool, items: &mut Vec<Item>) -> Option<usize> {
     let fold = |code| if nocase { fold(code) } else { code };
     let mut at = open + 1;
     if matches!(source.get(at), Some(b'!' | b'^')) {
@@ -296,16 +277,12 @@ fn member(source: &[u8], at: usize, bytes: bool) -> Option<(Member, usize)> {
         match source.get(at + 1) {
             Some(b':') => {
                 if let Some(close) = find_close(source, at + 2, b':') {
-                    return Some((
-                        Member::Class(Class::parse(&source[at + 2..close])),
-                        close + 2,
-                    ));
+                    return Some((Member::Class(Class::parse(&source[at + 2..close])), close + 2));
                 }
             }
             Some(b'.') => {
                 if let Some(close) = find_close(source, at + 2, b'.') {
-                    let member = collating(&source[at + 2..close], bytes)
-                        .map_or(Member::Nothing, Member::One);
+                    let member = collating(&source[at + 2..close], bytes).map_or(Member::Nothing, Member::One);
                     return Some((member, close + 2));
                 }
             }
@@ -326,11 +303,7 @@ fn member(source: &[u8], at: usize, bytes: bool) -> Option<(Member, usize)> {
 }
 
 fn find_close(source: &[u8], from: usize, mark: u8) -> Option<usize> {
-    source
-        .get(from..)?
-        .windows(2)
-        .position(|pair| pair == [mark, b']'])
-        .map(|at| from + at)
+    source.get(from..)?.windows(2).position(|pair| pair == [mark, b']']).map(|at| from + at)
 }
 
 /// POSIX's names of characters.
@@ -406,8 +379,5 @@ fn collating(name: &[u8], bytes: bool) -> Option<u32> {
             return Some(code);
         }
     }
-    NAMED
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|&(_, byte)| u32::from(byte))
+    NAMED.iter().find(|(known, _)| *known == name).map(|&(_, byte)| u32::from(byte))
 }

@@ -8,18 +8,11 @@ use std::collections::HashMap;
 /// Does the whole text match?
 pub(super) fn matches(nodes: &[Node], subject: &Subject<'_>) -> bool {
     let end = subject.text.len();
-    Matcher::new(subject, Direction::Forward)
-        .run(nodes, Places::one(subject, 0))
-        .contains(end)
+    Matcher::new(subject, Direction::Forward).run(nodes, Places::one(subject, 0)).contains(end)
 }
 
 /// The end of a match that begins at `from`.
-pub(super) fn match_from(
-    nodes: &[Node],
-    subject: &Subject<'_>,
-    from: usize,
-    extent: Extent,
-) -> Option<usize> {
+pub(super) fn match_from(nodes: &[Node], subject: &Subject<'_>, from: usize, extent: Extent) -> Option<usize> {
     let ends = Matcher::new(subject, Direction::Forward).run(nodes, Places::one(subject, from));
     match extent {
         Extent::Longest => ends.last(),
@@ -58,9 +51,7 @@ struct Places {
 
 impl Places {
     fn none(subject: &Subject<'_>) -> Places {
-        Places {
-            words: vec![0; subject.text.len() / 64 + 1],
-        }
+        Places { words: vec![0; subject.text.len() / 64 + 1] }
     }
     fn one(subject: &Subject<'_>, at: usize) -> Places {
         let mut places = Places::none(subject);
@@ -77,24 +68,13 @@ impl Places {
         self.words.iter().all(|&word| word == 0)
     }
     fn add_all(&mut self, other: &Places) {
-        self.words
-            .iter_mut()
-            .zip(&other.words)
-            .for_each(|(word, other)| *word |= other);
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word |= other);
     }
     fn remove_all(&mut self, other: &Places) {
-        self.words
-            .iter_mut()
-            .zip(&other.words)
-            .for_each(|(word, other)| *word &= !other);
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= !other);
     }
     fn last(&self) -> Option<usize> {
-        let (index, word) = self
-            .words
-            .iter()
-            .enumerate()
-            .rev()
-            .find(|&(_, &word)| word != 0)?;
+        let (index, word) = self.words.iter().enumerate().rev().find(|&(_, &word)| word != 0)?;
         Some(index * 64 + 63 - word.leading_zeros() as usize)
     }
     fn iter(&self) -> impl Iterator<Item = usize> + '_ {
@@ -125,12 +105,7 @@ struct Matcher<'a> {
 
 impl<'a> Matcher<'a> {
     fn new(subject: &'a Subject<'a>, direction: Direction) -> Matcher<'a> {
-        Matcher {
-            subject,
-            direction,
-            remembered: HashMap::new(),
-            negations: 0,
-        }
+        Matcher { subject, direction, remembered: HashMap::new(), negations: 0 }
     }
 
     fn run(&mut self, nodes: &[Node], mut places: Places) -> Places {
@@ -200,16 +175,11 @@ impl<'a> Matcher<'a> {
     fn star(&mut self, places: &Places) -> Places {
         match self.direction {
             Direction::Forward => {
-                let mut reached = places
-                    .iter()
-                    .next()
-                    .map_or(Places::none(self.subject), |from| self.reach(from));
+                let mut reached = places.iter().next().map_or(Places::none(self.subject), |from| self.reach(from));
                 reached.add_all(places);
                 reached
             }
-            Direction::Backward => places
-                .last()
-                .map_or(Places::none(self.subject), |from| self.reach(from)),
+            Direction::Backward => places.last().map_or(Places::none(self.subject), |from| self.reach(from)),
         }
     }
 

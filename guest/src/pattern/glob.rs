@@ -52,13 +52,7 @@ pub struct GlobOptions {
 
 impl Default for GlobOptions {
     fn default() -> GlobOptions {
-        GlobOptions {
-            dotglob: false,
-            globstar: false,
-            nocaseglob: false,
-            extglob: false,
-            skipdots: true,
-        }
+        GlobOptions { dotglob: false, globstar: false, nocaseglob: false, extglob: false, skipdots: true }
     }
 }
 
@@ -114,10 +108,7 @@ fn split(source: &[u8]) -> (Vec<u8>, Vec<Component>) {
         if c == b'/' {
             at += usize::from(escaped);
             let slashes = source[at..].iter().take_while(|&&c| c == b'/').count();
-            components.push(Component {
-                source: std::mem::take(&mut current),
-                slashes: vec![b'/'; slashes],
-            });
+            components.push(Component { source: std::mem::take(&mut current), slashes: vec![b'/'; slashes] });
             at += slashes;
             continue;
         }
@@ -127,10 +118,7 @@ fn split(source: &[u8]) -> (Vec<u8>, Vec<Component>) {
     }
     if !source.is_empty() && at > root.len() {
         // After a last slash this one is empty: only directories are wanted.
-        components.push(Component {
-            source: current,
-            slashes: Vec::new(),
-        });
+        components.push(Component { source: current, slashes: Vec::new() });
     }
     let mut magic = false;
     for component in &mut components {
@@ -149,12 +137,7 @@ struct Globber<'a> {
 
 impl Globber<'_> {
     /// Appends a component that is no pattern to every path.
-    fn literal(
-        &mut self,
-        mut paths: Vec<Vec<u8>>,
-        component: &Component,
-        last: bool,
-    ) -> Vec<Vec<u8>> {
+    fn literal(&mut self, mut paths: Vec<Vec<u8>>, component: &Component, last: bool) -> Vec<Vec<u8>> {
         let name = unescape(&component.source);
         for path in &mut paths {
             path.extend_from_slice(&name);
@@ -170,10 +153,7 @@ impl Globber<'_> {
 
     /// Extends every path by the names in it that match.
     fn matching(&mut self, paths: &[Vec<u8>], component: &Component, last: bool) -> Vec<Vec<u8>> {
-        let flags = Flags {
-            extglob: self.options.extglob,
-            nocase: self.options.nocaseglob,
-        };
+        let flags = Flags { extglob: self.options.extglob, nocase: self.options.nocaseglob };
         let pattern = Pattern::new(&component.source, flags);
         let mut found = Vec::new();
         for path in paths {
@@ -182,10 +162,7 @@ impl Globber<'_> {
             };
             let dots = matches!(component.source.as_slice(), [b'.', ..] | [b'\\', b'.', ..]);
             if dots && !self.options.skipdots {
-                entries.extend([&b"."[..], b".."].map(|name| DirEntry {
-                    name: name.to_vec(),
-                    kind: EntryKind::Dir,
-                }));
+                entries.extend([&b"."[..], b".."].map(|name| DirEntry { name: name.to_vec(), kind: EntryKind::Dir }));
             }
             for entry in entries {
                 let useful = last || entry.kind != EntryKind::Other;
@@ -216,11 +193,7 @@ impl Globber<'_> {
                 all.push(path.clone());
             } else if !path.is_empty() && self.files.is_dir(path) {
                 let bare = path.len() - path.iter().rev().take_while(|&&c| c == b'/').count();
-                all.push(if found && last {
-                    path[..bare].to_vec()
-                } else {
-                    path.clone()
-                });
+                all.push(if found && last { path[..bare].to_vec() } else { path.clone() });
             }
             let mut open = vec![path.clone()];
             while let Some(dir) = open.pop() {
@@ -230,11 +203,7 @@ impl Globber<'_> {
                     }
                     let name = [&dir[..], &entry.name].concat();
                     let (is_dir, is_link) = self.kind(&name, entry.kind, links);
-                    let slashes: &[u8] = if component.slashes.is_empty() {
-                        b"/"
-                    } else {
-                        &component.slashes
-                    };
+                    let slashes: &[u8] = if component.slashes.is_empty() { b"/" } else { &component.slashes };
                     let below = [&name[..], slashes].concat();
                     if last {
                         all.push(name);

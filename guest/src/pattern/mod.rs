@@ -71,14 +71,7 @@ impl<'a> Subject<'a> {
     fn next(&self, at: usize) -> (u32, usize) {
         let byte = self.text[at];
         if self.bytes || byte < 0x80 {
-            return (
-                if byte < 0x80 {
-                    u32::from(byte)
-                } else {
-                    RAW + u32::from(byte)
-                },
-                at + 1,
-            );
+            return (if byte < 0x80 { u32::from(byte) } else { RAW + u32::from(byte) }, at + 1);
         }
         match utf8::decode(&self.text[at..]) {
             (Some(c), length) => (u32::from(c), at + length),
@@ -90,14 +83,7 @@ impl<'a> Subject<'a> {
     fn previous(&self, at: usize) -> (u32, usize) {
         let byte = self.text[at - 1];
         if self.bytes || byte < 0x80 {
-            return (
-                if byte < 0x80 {
-                    u32::from(byte)
-                } else {
-                    RAW + u32::from(byte)
-                },
-                at - 1,
-            );
+            return (if byte < 0x80 { u32::from(byte) } else { RAW + u32::from(byte) }, at - 1);
         }
         match utf8::decode_last(&self.text[..at]) {
             (Some(c), length) => (u32::from(c), at - length),
@@ -128,19 +114,10 @@ impl Pattern {
     fn compile(source: &[u8], flags: Flags, bytes: bool) -> Pattern {
         let nodes = parse::parse(source, flags, bytes);
         let extended = nodes.iter().any(|node| matches!(node, Node::Group(..)));
-        let literal = nodes
-            .iter()
-            .all(|node| matches!(node, Node::Text(_) | Node::Star));
+        let literal = nodes.iter().all(|node| matches!(node, Node::Text(_) | Node::Star));
         let by_char = extended || flags.nocase || !literal;
         let invalid = std::str::from_utf8(source).is_err();
-        Pattern {
-            source: source.into(),
-            flags,
-            nodes,
-            extended,
-            by_char,
-            invalid,
-        }
+        Pattern { source: source.into(), flags, nodes, extended, by_char, invalid }
     }
 
     /// The text it was compiled from.
@@ -160,14 +137,8 @@ impl Pattern {
     /// Runs `f` with the pattern and the text as they suit each other: in a text that is not UTF-8 bytes are matched,
     /// by the bytes of the pattern.
     fn with<'t, R>(&self, text: &'t [u8], f: impl FnOnce(&Pattern, Subject<'t>) -> R) -> R {
-        let bytes =
-            !self.by_char || self.invalid || text.is_ascii() || std::str::from_utf8(text).is_err();
-        let subject = Subject {
-            text,
-            bytes,
-            nocase: self.flags.nocase,
-            hidden: false,
-        };
+        let bytes = !self.by_char || self.invalid || text.is_ascii() || std::str::from_utf8(text).is_err();
+        let subject = Subject { text, bytes, nocase: self.flags.nocase, hidden: false };
         if bytes && self.by_char && !text.is_ascii() && !self.source.is_ascii() {
             return f(&Pattern::compile(&self.source, self.flags, true), subject);
         }
@@ -185,26 +156,18 @@ impl Pattern {
     }
 
     fn matches_subject(&self, subject: &Subject<'_>) -> bool {
-        if self.extended {
-            extended::matches(&self.nodes, subject)
-        } else {
-            simple::matches(&self.nodes, subject)
-        }
+        if self.extended { extended::matches(&self.nodes, subject) } else { simple::matches(&self.nodes, subject) }
     }
 
     /// Does it match a file's name? Unless `dots`, a leading dot is matched by a literal dot only.
     fn matches_name(&self, name: &[u8], dots: bool) -> bool {
         let hidden = !dots && name.first() == Some(&b'.');
-        self.with(name, |pattern, subject| {
-            pattern.matches_subject(&Subject { hidden, ..subject })
-        })
+        self.with(name, |pattern, subject| pattern.matches_subject(&Subject { hidden, ..subject }))
     }
 
     /// The end of a match that begins at 0 (`${v#p}`).
     pub fn match_prefix(&self, text: &[u8], extent: Extent) -> Option<usize> {
-        self.with(text, |pattern, subject| {
-            pattern.match_from(&subject, 0, extent)
-        })
+        self.with(text, |pattern, subject| pattern.match_from(&subject, 0, extent))
     }
 
     fn match_from(&self, subject: &Subject<'_>, from: usize, extent: Extent) -> Option<usize> {

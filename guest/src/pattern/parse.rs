@@ -45,12 +45,7 @@ struct Parser<'a> {
 
 /// Parses a pattern.
 pub(super) fn parse(source: &[u8], flags: Flags, bytes: bool) -> Vec<Node> {
-    Parser {
-        source,
-        flags,
-        bytes,
-    }
-    .sequence(0, source.len(), MAX_DEPTH)
+    Parser { source, flags, bytes }.sequence(0, source.len(), MAX_DEPTH)
 }
 
 impl Parser<'_> {
@@ -104,11 +99,7 @@ impl Parser<'_> {
             return;
         }
         let text = std::mem::take(text);
-        nodes.push(Node::Text(if self.flags.nocase {
-            fold_text(&text, self.bytes)
-        } else {
-            text.into()
-        }));
+        nodes.push(Node::Text(if self.flags.nocase { fold_text(&text, self.bytes) } else { text.into() }));
     }
 
     /// Parses the alternatives between a group's parentheses.

@@ -17,23 +17,15 @@ pub enum Scope {
 
 impl Pattern {
     /// Replaces matches in `text`: `replacement` appends what stands for the matched text (its argument).
-    pub fn replace(
-        &self,
-        text: &[u8],
-        scope: Scope,
-        mut replacement: impl FnMut(&[u8], &mut Vec<u8>),
-    ) -> Vec<u8> {
+    pub fn replace(&self, text: &[u8], scope: Scope, mut replacement: impl FnMut(&[u8], &mut Vec<u8>)) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len());
         let span = match scope {
             Scope::First => self.find(text, 0),
             Scope::Prefix => self.match_prefix(text, Extent::Longest).map(|end| (0, end)),
-            Scope::Suffix => self
-                .match_suffix(text, Extent::Longest)
-                .map(|start| (start, text.len())),
+            Scope::Suffix => self.match_suffix(text, Extent::Longest).map(|start| (start, text.len())),
             Scope::All => return self.replace_all(text, replacement),
         };
-        let taken =
-            |&(start, _): &(usize, usize)| start < text.len() || self.takes_end(text, scope);
+        let taken = |&(start, _): &(usize, usize)| start < text.len() || self.takes_end(text, scope);
         let Some((start, end)) = span.filter(taken) else {
             return text.to_vec();
         };
@@ -53,11 +45,7 @@ impl Pattern {
         }
     }
 
-    fn replace_all(
-        &self,
-        text: &[u8],
-        mut replacement: impl FnMut(&[u8], &mut Vec<u8>),
-    ) -> Vec<u8> {
+    fn replace_all(&self, text: &[u8], mut replacement: impl FnMut(&[u8], &mut Vec<u8>)) -> Vec<u8> {
         self.with(text, |pattern, subject| {
             let mut out = Vec::with_capacity(text.len());
             let mut at = 0;

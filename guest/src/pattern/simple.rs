@@ -26,12 +26,7 @@ pub(super) fn matches(nodes: &[Node], subject: &Subject<'_>) -> bool {
 }
 
 /// The end of a match that begins at `from`.
-pub(super) fn match_from(
-    nodes: &[Node],
-    subject: &Subject<'_>,
-    from: usize,
-    extent: Extent,
-) -> Option<usize> {
+pub(super) fn match_from(nodes: &[Node], subject: &Subject<'_>, from: usize, extent: Extent) -> Option<usize> {
     let Some((head, middle, tail)) = split(nodes) else {
         return piece_at(nodes, subject, from);
     };
@@ -55,9 +50,7 @@ pub(super) fn match_to_end(nodes: &[Node], subject: &Subject<'_>, extent: Extent
     }
     match extent {
         Extent::Shortest => rfind_piece(head, subject, 0, to).map(|(start, _)| start),
-        Extent::Longest => find_piece(head, subject, 0)
-            .filter(|&(_, end)| end <= to)
-            .map(|(start, _)| start),
+        Extent::Longest => find_piece(head, subject, 0).filter(|&(_, end)| end <= to).map(|(start, _)| start),
     }
 }
 
@@ -75,11 +68,7 @@ pub(super) fn find_start(nodes: &[Node], subject: &Subject<'_>, from: usize) -> 
 fn split(nodes: &[Node]) -> Option<(&[Node], &[Node], &[Node])> {
     let first = nodes.iter().position(|node| matches!(node, Node::Star))?;
     let last = nodes.iter().rposition(|node| matches!(node, Node::Star))?;
-    let middle = if first < last {
-        &nodes[first + 1..last]
-    } else {
-        &[]
-    };
+    let middle = if first < last { &nodes[first + 1..last] } else { &[] };
     Some((&nodes[..first], middle, &nodes[last + 1..]))
 }
 
@@ -119,12 +108,7 @@ fn find_piece(piece: &[Node], subject: &Subject<'_>, from: usize) -> Option<(usi
 }
 
 /// The rightmost place within `from..to` where a piece fits.
-fn rfind_piece(
-    piece: &[Node],
-    subject: &Subject<'_>,
-    from: usize,
-    to: usize,
-) -> Option<(usize, usize)> {
+fn rfind_piece(piece: &[Node], subject: &Subject<'_>, from: usize, to: usize) -> Option<(usize, usize)> {
     let last = match piece.last() {
         Some(Node::Text(literal)) if !subject.nocase => literal.last().copied(),
         _ => None,
@@ -132,13 +116,7 @@ fn rfind_piece(
     let mut at = to;
     loop {
         if let Some(last) = last {
-            at = from
-                + subject
-                    .text
-                    .get(from..at)?
-                    .iter()
-                    .rposition(|&byte| byte == last)?
-                + 1;
+            at = from + subject.text.get(from..at)?.iter().rposition(|&byte| byte == last)? + 1;
         }
         match piece_before(piece, subject, at) {
             Some(start) if start >= from => return Some((start, at)),
@@ -205,12 +183,7 @@ fn text_at(literal: &[u8], subject: &Subject<'_>, at: usize) -> Option<usize> {
     if !subject.nocase {
         return text.starts_with(literal).then_some(at + literal.len());
     }
-    let pattern = Subject {
-        text: literal,
-        nocase: false,
-        hidden: false,
-        ..*subject
-    };
+    let pattern = Subject { text: literal, nocase: false, hidden: false, ..*subject };
     let (mut at, mut in_pattern) = (at, 0);
     while in_pattern < literal.len() {
         if at >= subject.text.len() {
@@ -228,16 +201,9 @@ fn text_at(literal: &[u8], subject: &Subject<'_>, at: usize) -> Option<usize> {
 
 fn text_before(literal: &[u8], subject: &Subject<'_>, at: usize) -> Option<usize> {
     if !subject.nocase {
-        return subject.text[..at]
-            .ends_with(literal)
-            .then(|| at - literal.len());
+        return subject.text[..at].ends_with(literal).then(|| at - literal.len());
     }
-    let pattern = Subject {
-        text: literal,
-        nocase: false,
-        hidden: false,
-        ..*subject
-    };
+    let pattern = Subject { text: literal, nocase: false, hidden: false, ..*subject };
     let (mut at, mut in_pattern) = (at, literal.len());
     while in_pattern > 0 {
         if at == 0 {

@@ -1,13 +1,7 @@
 use super::*;
 
-const PLAIN: Flags = Flags {
-    extglob: false,
-    nocase: false,
-};
-const EXTENDED: Flags = Flags {
-    extglob: true,
-    nocase: false,
-};
+const PLAIN: Flags = Flags { extglob: false, nocase: false };
+const EXTENDED: Flags = Flags { extglob: true, nocase: false };
 
 fn matches(pattern: &str, text: &str) -> bool {
     Pattern::new(pattern.as_bytes(), EXTENDED).matches(text.as_bytes())
@@ -43,22 +37,10 @@ fn whole_texts() {
 #[test]
 fn parts() {
     let pattern = |source: &str| Pattern::new(source.as_bytes(), EXTENDED);
-    assert_eq!(
-        pattern("*/").match_prefix(b"a/b/c", Extent::Shortest),
-        Some(2)
-    );
-    assert_eq!(
-        pattern("*/").match_prefix(b"a/b/c", Extent::Longest),
-        Some(4)
-    );
-    assert_eq!(
-        pattern(".*").match_suffix(b"a.b.c", Extent::Shortest),
-        Some(3)
-    );
-    assert_eq!(
-        pattern(".*").match_suffix(b"a.b.c", Extent::Longest),
-        Some(1)
-    );
+    assert_eq!(pattern("*/").match_prefix(b"a/b/c", Extent::Shortest), Some(2));
+    assert_eq!(pattern("*/").match_prefix(b"a/b/c", Extent::Longest), Some(4));
+    assert_eq!(pattern(".*").match_suffix(b"a.b.c", Extent::Shortest), Some(3));
+    assert_eq!(pattern(".*").match_suffix(b"a.b.c", Extent::Longest), Some(1));
     assert_eq!(pattern("+(b)").find(b"abbbc", 0), Some((1, 4)));
     assert_eq!(pattern("x").find(b"abc", 0), None);
     assert_eq!(pattern("?").find("é".as_bytes(), 0), Some((0, 2)));
@@ -83,13 +65,7 @@ fn replacing() {
 
 #[test]
 fn case_does_not_matter() {
-    let pattern = Pattern::new(
-        "ÉcOle*[A-C]".as_bytes(),
-        Flags {
-            nocase: true,
-            ..PLAIN
-        },
-    );
+    let pattern = Pattern::new("ÉcOle*[A-C]".as_bytes(), Flags { nocase: true, ..PLAIN });
     assert!(pattern.matches("éCOLE b".as_bytes()));
     assert!(!pattern.matches("éCOLE d".as_bytes()));
 }
@@ -105,10 +81,7 @@ fn invalid_texts_are_bytes() {
 fn hostile_patterns_end_soon() {
     let text = "a".repeat(1000);
     assert!(!matches(&("a*".repeat(200) + "b"), &text));
-    assert!(!matches(
-        &("*(".repeat(60) + "a" + &")".repeat(60) + "b"),
-        &text
-    ));
+    assert!(!matches(&("*(".repeat(60) + "a" + &")".repeat(60) + "b"), &text));
     assert!(!matches("!(!(!(!(a*b))))c", &text[..120]));
     assert!(!matches(&"*(".repeat(100_000), "x"));
     assert!(!matches(&("@(".repeat(1000) + &")".repeat(1000)), "x"));
@@ -117,15 +90,9 @@ fn hostile_patterns_end_soon() {
 
 #[test]
 fn magic() {
-    for (source, magic) in [
-        ("a", false),
-        ("*", true),
-        ("\\*", false),
-        ("[a", false),
-        ("[a]", true),
-        ("+(a)", true),
-        ("a?", true),
-    ] {
+    for (source, magic) in
+        [("a", false), ("*", true), ("\\*", false), ("[a", false), ("[a]", true), ("+(a)", true), ("a?", true)]
+    {
         assert_eq!(has_magic(source.as_bytes()), magic, "{source}");
     }
     let mut escaped = Vec::new();
@@ -236,13 +203,7 @@ mod differential {
     }
 
     fn answer(pattern: &[u8], text: &[u8], nocase: bool) -> Vec<u8> {
-        let pattern = Pattern::new(
-            pattern,
-            Flags {
-                extglob: true,
-                nocase,
-            },
-        );
+        let pattern = Pattern::new(pattern, Flags { extglob: true, nocase });
         let mut out = vec![if pattern.matches(text) { b'1' } else { b'0' }];
         let mut field = |value: &[u8]| {
             out.push(b'<');
@@ -253,16 +214,8 @@ mod differential {
         let exact = Pattern::new(pattern.source(), EXTENDED);
         field(&text[exact.match_prefix(text, Extent::Shortest).unwrap_or(0)..]);
         field(&text[exact.match_prefix(text, Extent::Longest).unwrap_or(0)..]);
-        field(
-            &text[..exact
-                .match_suffix(text, Extent::Shortest)
-                .unwrap_or(text.len())],
-        );
-        field(
-            &text[..exact
-                .match_suffix(text, Extent::Longest)
-                .unwrap_or(text.len())],
-        );
+        field(&text[..exact.match_suffix(text, Extent::Shortest).unwrap_or(text.len())]);
+        field(&text[..exact.match_suffix(text, Extent::Longest).unwrap_or(text.len())]);
         if !pattern.matches(b"") {
             for scope in [Scope::First, Scope::All, Scope::Prefix, Scope::Suffix] {
                 field(&pattern.replace(text, scope, |_, out| out.push(b'X')));
@@ -276,16 +229,10 @@ mod differential {
         // A last backslash, `*?` before a group and the longest patterns go wrong in bash itself.
         let sound = |p: &[u8]| {
             let groups = ["*?!(", "*?@(", "*?*(", "*?+(", "*??("].map(str::as_bytes);
-            p.last() != Some(&b'\\')
-                && p.len() < 60
-                && !groups.iter().any(|g| p.windows(4).any(|w| w == *g))
+            p.last() != Some(&b'\\') && p.len() < 60 && !groups.iter().any(|g| p.windows(4).any(|w| w == *g))
         };
-        let pairs =
-            std::iter::repeat_with(|| (random_pattern(&mut random, 2), random_text(&mut random)));
-        let cases: Vec<(Vec<u8>, Vec<u8>)> = pairs
-            .filter(|(pattern, _)| sound(pattern))
-            .take(8000)
-            .collect();
+        let pairs = std::iter::repeat_with(|| (random_pattern(&mut random, 2), random_text(&mut random)));
+        let cases: Vec<(Vec<u8>, Vec<u8>)> = pairs.filter(|(pattern, _)| sound(pattern)).take(8000).collect();
         let mut script = b"shopt -s extglob; t() { local p=$1 v=$2 q; case $v in $p) q=1;; *) q=0;; esac
             printf '%s<%s><%s><%s><%s>' $q \"${v#$p}\" \"${v##$p}\" \"${v%$p}\" \"${v%%$p}\"
             [[ '' == $p ]] || printf '<%s><%s><%s><%s>' \"${v/$p/X}\" \"${v//$p/X}\" \"${v/#$p/X}\" \"${v/%$p/X}\"
@@ -295,24 +242,13 @@ mod differential {
             script.extend_from_slice(b"shopt -s nocasematch\n");
         }
         for (pattern, text) in &cases {
-            let call = [
-                b"t ",
-                &oracle::word(pattern)[..],
-                b" ",
-                &oracle::word(text),
-                b"\n",
-            ];
+            let call = [b"t ", &oracle::word(pattern)[..], b" ", &oracle::word(text), b"\n"];
             script.extend_from_slice(&call.concat());
         }
         let theirs = oracle::answers(&oracle::bash(&script));
-        let ours: Vec<Vec<u8>> = cases
-            .iter()
-            .map(|(pattern, text)| answer(pattern, text, nocase))
-            .collect();
-        let shown: Vec<_> = cases
-            .iter()
-            .map(|(p, t)| format!("{} on {}", p.escape_ascii(), t.escape_ascii()))
-            .collect();
+        let ours: Vec<Vec<u8>> = cases.iter().map(|(pattern, text)| answer(pattern, text, nocase)).collect();
+        let shown: Vec<_> =
+            cases.iter().map(|(p, t)| format!("{} on {}", p.escape_ascii(), t.escape_ascii())).collect();
         oracle::compare(&shown, &ours, &theirs);
     }
 
@@ -341,22 +277,15 @@ mod differential {
     impl DirReader for Native {
         fn read_dir(&mut self, path: &[u8]) -> Option<Vec<DirEntry>> {
             use std::os::unix::ffi::OsStrExt;
-            let entries = std::fs::read_dir(self.path(path))
-                .ok()?
-                .flatten()
-                .map(|entry| {
-                    let kind = entry.file_type().map_or(EntryKind::Unknown, |kind| {
-                        match (kind.is_dir(), kind.is_symlink()) {
-                            (true, _) => EntryKind::Dir,
-                            (_, true) => EntryKind::Symlink,
-                            _ => EntryKind::Other,
-                        }
+            let entries = std::fs::read_dir(self.path(path)).ok()?.flatten().map(|entry| {
+                let kind =
+                    entry.file_type().map_or(EntryKind::Unknown, |kind| match (kind.is_dir(), kind.is_symlink()) {
+                        (true, _) => EntryKind::Dir,
+                        (_, true) => EntryKind::Symlink,
+                        _ => EntryKind::Other,
                     });
-                    DirEntry {
-                        name: entry.file_name().as_bytes().to_vec(),
-                        kind,
-                    }
-                });
+                DirEntry { name: entry.file_name().as_bytes().to_vec(), kind }
+            });
             Some(entries.collect())
         }
         fn exists(&mut self, path: &[u8]) -> bool {
@@ -375,8 +304,8 @@ mod differential {
             std::fs::create_dir_all(root.join(dir)).expect("dir");
         }
         let files = [
-            "a/f1", "a/f2", "a/b/f3", "a/b/c/f4", "a/.h/f5", ".hid", "d/.x/f6", "sp ace/z", "B",
-            "b1", "x*y", "x[y", "x\\y", "f.txt", "g.txt", "é/u",
+            "a/f1", "a/f2", "a/b/f3", "a/b/c/f4", "a/.h/f5", ".hid", "d/.x/f6", "sp ace/z", "B", "b1", "x*y", "x[y",
+            "x\\y", "f.txt", "g.txt", "é/u",
         ];
         for file in files {
             std::fs::write(root.join(file), "").expect("file");
@@ -389,9 +318,9 @@ mod differential {
 
     fn random_path(random: &mut Random) -> Vec<u8> {
         let parts = [
-            "a", "*", "**", "**", "b", "f*", "?", "[a-d]", ".*", "*.txt", "x\\**", "..", ".", "d",
-            "sp\\ ace", "la", "@(a|.h*)", "!(a|b1)", "é", "e", "loop", "dang*", "B*", "[b]*", ".h",
-            "\\.h*", "nope", "*c", "a/b", "x[y", "x[[]y", "***", "?(.)h*",
+            "a", "*", "**", "**", "b", "f*", "?", "[a-d]", ".*", "*.txt", "x\\**", "..", ".", "d", "sp\\ ace", "la",
+            "@(a|.h*)", "!(a|b1)", "é", "e", "loop", "dang*", "B*", "[b]*", ".h", "\\.h*", "nope", "*c", "a/b", "x[y",
+            "x[[]y", "***", "?(.)h*",
         ];
         let mut out = Vec::new();
         for index in 0..1 + random.below(4) {
@@ -413,10 +342,7 @@ mod differential {
         let mut random = Random::seeded();
         let cases: Vec<(Vec<u8>, usize)> = (0..6000)
             .map(|_| (random_path(&mut random), random.below(16)))
-            .filter(|(p, _)| {
-                has_magic(p)
-                    && !(p.windows(2).any(|w| w == b"**") && p.windows(2).any(|w| w == b"//"))
-            })
+            .filter(|(p, _)| has_magic(p) && !(p.windows(2).any(|w| w == b"**") && p.windows(2).any(|w| w == b"//")))
             .collect();
         let mut script = format!("cd {}; shopt -s nullglob; IFS=,\n", root.display()).into_bytes();
         script.extend_from_slice(
@@ -426,11 +352,7 @@ mod differential {
         for (pattern, options) in &cases {
             script.extend_from_slice(&[b"t ", &oracle::word(pattern)[..]].concat());
             for bit in 0..4 {
-                script.extend_from_slice(if options >> bit & 1 == 1 {
-                    b" -s"
-                } else {
-                    b" -u"
-                });
+                script.extend_from_slice(if options >> bit & 1 == 1 { b" -s" } else { b" -u" });
             }
             script.push(b'\n');
         }
@@ -439,22 +361,14 @@ mod differential {
             .iter()
             .map(|(pattern, bits)| {
                 let on = |bit: usize| bits >> bit & 1 == 1;
-                let options = GlobOptions {
-                    dotglob: on(0),
-                    globstar: on(1),
-                    nocaseglob: on(2),
-                    skipdots: on(3),
-                    extglob: true,
-                };
+                let options =
+                    GlobOptions { dotglob: on(0), globstar: on(1), nocaseglob: on(2), skipdots: on(3), extglob: true };
                 let mut paths = glob(pattern, options, &mut Native(root.clone())).join(&b'\n');
                 paths.push(b'\n');
                 paths
             })
             .collect();
-        let shown: Vec<_> = cases
-            .iter()
-            .map(|(p, o)| format!("{} {o:04b}", p.escape_ascii()))
-            .collect();
+        let shown: Vec<_> = cases.iter().map(|(p, o)| format!("{} {o:04b}", p.escape_ascii())).collect();
         oracle::compare(&shown, &ours, &theirs);
         let _ = std::fs::remove_dir_all(root.join("../../../.."));
     }

@@ -13,12 +13,7 @@ pub(super) struct Arguments<'a> {
 
 impl<'a> Arguments<'a> {
     pub fn new(args: &'a [&'a [u8]]) -> Arguments<'a> {
-        Arguments {
-            args,
-            at: 0,
-            complaints: Vec::new(),
-            failed: false,
-        }
+        Arguments { args, at: 0, complaints: Vec::new(), failed: false }
     }
 
     /// Is there more, and has any been used, so that the format is to be applied again?
@@ -63,11 +58,7 @@ impl<'a> Arguments<'a> {
             self.out_of_range(arg);
             return if negative { i64::MIN } else { i64::MAX };
         }
-        if negative {
-            (value as i64).wrapping_neg()
-        } else {
-            value as i64
-        }
+        if negative { (value as i64).wrapping_neg() } else { value as i64 }
     }
 
     pub fn next_unsigned(&mut self) -> u64 {
@@ -76,11 +67,7 @@ impl<'a> Arguments<'a> {
             self.out_of_range(arg);
             return u64::MAX;
         }
-        if negative {
-            value.wrapping_neg()
-        } else {
-            value
-        }
+        if negative { value.wrapping_neg() } else { value }
     }
 
     pub fn next_float(&mut self) -> Extended {
@@ -107,10 +94,7 @@ impl<'a> Arguments<'a> {
         if let Some(code) = character(arg) {
             return (false, code, false, arg);
         }
-        let blanks = arg
-            .iter()
-            .take_while(|c| matches!(c, b' ' | b'\t'..=b'\r'))
-            .count();
+        let blanks = arg.iter().take_while(|c| matches!(c, b' ' | b'\t'..=b'\r')).count();
         let signed = &arg[blanks..];
         let (negative, digits) = match signed {
             [sign @ (b'-' | b'+'), rest @ ..] => (*sign == b'-', rest),
@@ -123,15 +107,8 @@ impl<'a> Arguments<'a> {
         };
         let mut value = Some(0u64);
         let mut length = 0;
-        while let Some(digit) = digits
-            .get(length)
-            .and_then(|&c| (c as char).to_digit(radix))
-        {
-            let next = |value: u64| {
-                value
-                    .checked_mul(u64::from(radix))?
-                    .checked_add(u64::from(digit))
-            };
+        while let Some(digit) = digits.get(length).and_then(|&c| (c as char).to_digit(radix)) {
+            let next = |value: u64| value.checked_mul(u64::from(radix))?.checked_add(u64::from(digit));
             value = value.and_then(next);
             length += 1;
         }
@@ -154,8 +131,7 @@ impl<'a> Arguments<'a> {
     }
 
     fn out_of_range(&mut self, arg: &[u8]) {
-        self.complaints
-            .push([b"warning: ", arg, b": Numerical result out of range"].concat());
+        self.complaints.push([b"warning: ", arg, b": Numerical result out of range"].concat());
     }
 }
 

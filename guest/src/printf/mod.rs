@@ -54,26 +54,13 @@ const TIME_BYTES: usize = 127;
 impl Format {
     /// Parses a format. Errors in it appear when it is run.
     pub fn parse(source: &[u8]) -> Format {
-        Format {
-            items: parse::parse(source),
-        }
+        Format { items: parse::parse(source) }
     }
 
     /// Formats `args` into `out` and returns the status.
-    pub fn run<A: AsRef<[u8]>>(
-        &self,
-        args: &[A],
-        host: &mut dyn PrintfHost,
-        out: &mut Vec<u8>,
-    ) -> i32 {
+    pub fn run<A: AsRef<[u8]>>(&self, args: &[A], host: &mut dyn PrintfHost, out: &mut Vec<u8>) -> i32 {
         let args: Vec<&[u8]> = args.iter().map(AsRef::as_ref).collect();
-        let mut run = Run {
-            args: Arguments::new(&args),
-            host,
-            out,
-            written: 0,
-            base: 0,
-        };
+        let mut run = Run { args: Arguments::new(&args), host, out, written: 0, base: 0 };
         run.base = run.out.len();
         loop {
             for item in &self.items {
@@ -139,11 +126,7 @@ impl Run<'_> {
     }
 
     fn conversion(&mut self, spec: &Spec) -> Result<(), Stop> {
-        let mut layout = Layout {
-            flags: spec.flags,
-            width: 0,
-            precision: None,
-        };
+        let mut layout = Layout { flags: spec.flags, width: 0, precision: None };
         let mut fits = true;
         match spec.width {
             Some(Count::Argument) => {
@@ -163,11 +146,7 @@ impl Run<'_> {
         }
         self.complain();
         // Blanks beyond what can be held are written as they come.
-        let beyond = if layout.flags.zero {
-            0
-        } else {
-            layout.width.saturating_sub(HELD)
-        };
+        let beyond = if layout.flags.zero { 0 } else { layout.width.saturating_sub(HELD) };
         layout.width = layout.width.min(HELD);
         layout.precision = layout.precision.map(|precision| precision.min(HELD));
         let mut text = Vec::new();
@@ -205,11 +184,7 @@ impl Run<'_> {
     fn convert(&mut self, kind: &Kind, layout: &Layout, text: &mut Vec<u8>) -> Result<(), Stop> {
         match kind {
             Kind::Char => {
-                let c = self
-                    .args
-                    .next()
-                    .and_then(|arg| arg.first().copied())
-                    .unwrap_or(0);
+                let c = self.args.next().and_then(|arg| arg.first().copied()).unwrap_or(0);
                 layout.pad(&[c], text);
             }
             Kind::String => layout.string(self.args.next().unwrap_or_default(), text),
@@ -218,9 +193,7 @@ impl Run<'_> {
                 let (host, out) = (&mut *self.host, &mut *self.out);
                 let before = out.len();
                 let arg = self.args.next().unwrap_or_default();
-                let stop = ansi_c::printf_b(arg, &mut value, &mut |_, message| {
-                    host.warn(out, message.as_bytes())
-                });
+                let stop = ansi_c::printf_b(arg, &mut value, &mut |_, message| host.warn(out, message.as_bytes()));
                 self.removed(before);
                 layout.string(&value, text);
                 if stop {
@@ -229,16 +202,9 @@ impl Run<'_> {
             }
             Kind::Quoted(cut_first) => {
                 let arg = self.args.next().unwrap_or_default();
-                let length = layout
-                    .precision
-                    .filter(|_| *cut_first)
-                    .map_or(arg.len(), |most| most.min(arg.len()));
+                let length = layout.precision.filter(|_| *cut_first).map_or(arg.len(), |most| most.min(arg.len()));
                 let precision = layout.precision.filter(|_| !cut_first);
-                Layout {
-                    precision,
-                    ..*layout
-                }
-                .string(&quote::backslash(&arg[..length]), text);
+                Layout { precision, ..*layout }.string(&quote::backslash(&arg[..length]), text);
             }
             Kind::Count => {
                 let name = self.args.next().unwrap_or_default();
@@ -270,11 +236,7 @@ impl Run<'_> {
     }
 
     fn time(&mut self, format: &[u8], layout: &Layout, text: &mut Vec<u8>) {
-        let seconds = if self.args.is_done() {
-            -1
-        } else {
-            self.args.next_signed()
-        };
+        let seconds = if self.args.is_done() { -1 } else { self.args.next_signed() };
         self.complain();
         let seconds = match seconds {
             -1 => self.host.now(),
@@ -282,11 +244,7 @@ impl Run<'_> {
             seconds => seconds,
         };
         let zone = Zone::from_tz(self.host.tz().as_deref());
-        let mut value = strftime(
-            if format.is_empty() { b"%X" } else { format },
-            seconds,
-            &zone,
-        );
+        let mut value = strftime(if format.is_empty() { b"%X" } else { format }, seconds, &zone);
         if value.len() > TIME_BYTES {
             value.clear();
         }
@@ -315,12 +273,7 @@ impl Layout {
     }
 
     fn string(&self, text: &[u8], out: &mut Vec<u8>) {
-        self.pad(
-            &text[..self
-                .precision
-                .map_or(text.len(), |most| most.min(text.len()))],
-            out,
-        );
+        self.pad(&text[..self.precision.map_or(text.len(), |most| most.min(text.len()))], out);
     }
 
     fn unsigned(&self, value: u64, letter: u8, out: &mut Vec<u8>) {
@@ -334,9 +287,7 @@ impl Layout {
         let octal = letter == b'o' && self.flags.alternate;
         if self.flags.alternate {
             match letter {
-                b'o' if !digits.starts_with('0')
-                    && self.precision.is_none_or(|most| most <= digits.len()) =>
-                {
+                b'o' if !digits.starts_with('0') && self.precision.is_none_or(|most| most <= digits.len()) => {
                     digits.insert(0, '0');
                 }
                 b'x' if value != 0 => prefix = b"0x",
@@ -348,20 +299,8 @@ impl Layout {
     }
 
     /// `keep`: a zero is shown even with precision 0.
-    fn integer(
-        &self,
-        keep: bool,
-        negative: bool,
-        prefix: &[u8],
-        digits: &[u8],
-        signed: bool,
-        out: &mut Vec<u8>,
-    ) {
-        let digits = if digits == b"0" && self.precision == Some(0) && !keep {
-            b""
-        } else {
-            digits
-        };
+    fn integer(&self, keep: bool, negative: bool, prefix: &[u8], digits: &[u8], signed: bool, out: &mut Vec<u8>) {
+        let digits = if digits == b"0" && self.precision == Some(0) && !keep { b"" } else { digits };
         let sign: &[u8] = match () {
             () if negative => b"-",
             () if signed && self.flags.plus => b"+",
@@ -380,12 +319,7 @@ impl Layout {
     }
 
     fn float(&self, number: &float::Extended, letter: u8, upper: bool, out: &mut Vec<u8>) {
-        let style = float::Style {
-            letter,
-            upper,
-            precision: self.precision,
-            alternate: self.flags.alternate,
-        };
+        let style = float::Style { letter, upper, precision: self.precision, alternate: self.flags.alternate };
         let digits = float::format(number, style);
         let sign: &[u8] = match () {
             () if number.negative => b"-",
@@ -398,10 +332,7 @@ impl Layout {
         if self.flags.zero && !self.flags.left && finite {
             let (prefix, digits) = digits.split_at(if letter == b'a' { 2 } else { 0 });
             text.extend_from_slice(prefix);
-            text.resize(
-                self.width.saturating_sub(digits.len()).max(text.len()),
-                b'0',
-            );
+            text.resize(self.width.saturating_sub(digits.len()).max(text.len()), b'0');
             text.extend_from_slice(digits);
         } else {
             text.extend_from_slice(&digits);

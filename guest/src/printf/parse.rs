@@ -70,9 +70,7 @@ pub(super) fn parse(source: &[u8]) -> Vec<Item> {
             b'\\' => {
                 let mut warning = None;
                 let mut escape = Vec::new();
-                at += ansi_c::printf_format(&source[at..], &mut escape, &mut |_, message| {
-                    warning = Some(message)
-                });
+                at += ansi_c::printf_format(&source[at..], &mut escape, &mut |_, message| warning = Some(message));
                 if let Some(warning) = warning {
                     flush(&mut text, &mut items);
                     items.push(Item::Complaint(warning));
@@ -133,18 +131,13 @@ fn conversion(source: &[u8]) -> (Item, usize) {
         at += usize::from(negative);
         precision = count(source, &mut at);
         bare_point = precision.is_none();
-        precision = precision
-            .or(Some(Count::Fixed(Some(0))))
-            .filter(|_| !negative);
+        precision = precision.or(Some(Count::Fixed(Some(0)))).filter(|_| !negative);
     }
     while let Some(b'h' | b'j' | b'l' | b'L' | b't' | b'z') = source.get(at) {
         at += 1;
     }
     let Some(&letter) = source.get(at) else {
-        return (
-            Item::Fatal([b"`", source, b"': missing format character"].concat()),
-            source.len(),
-        );
+        return (Item::Fatal([b"`", source, b"': missing format character"].concat()), source.len());
     };
     let kind = match letter {
         b'(' => match time_format(&source[at + 1..]) {
@@ -153,31 +146,15 @@ fn conversion(source: &[u8]) -> (Item, usize) {
                 Some(Kind::Time(format))
             }
             Err(found) => {
-                let message = [
-                    b"warning: `",
-                    &found[..],
-                    b"': invalid time format specification",
-                ]
-                .concat();
+                let message = [b"warning: `", &found[..], b"': invalid time format specification"].concat();
                 return (Item::BadTime(message), 1);
             }
         },
         _ => kind(letter, bare_point),
     };
     match kind {
-        Some(kind) => (
-            Item::Conversion(Spec {
-                flags,
-                width,
-                precision,
-                kind,
-            }),
-            at + 1,
-        ),
-        None => (
-            Item::Fatal([b"`", &[letter][..], b"': invalid format character"].concat()),
-            source.len(),
-        ),
+        Some(kind) => (Item::Conversion(Spec { flags, width, precision, kind }), at + 1),
+        None => (Item::Fatal([b"`", &[letter][..], b"': invalid format character"].concat()), source.len()),
     }
 }
 
@@ -202,18 +179,13 @@ fn count(source: &[u8], at: &mut usize) -> Option<Count> {
         *at += 1;
         return Some(Count::Argument);
     }
-    let digits = source[*at..]
-        .iter()
-        .take_while(|c| c.is_ascii_digit())
-        .count();
+    let digits = source[*at..].iter().take_while(|c| c.is_ascii_digit()).count();
     if digits == 0 {
         return None;
     }
     let text = std::str::from_utf8(&source[*at..*at + digits]).unwrap_or_default();
     *at += digits;
-    Some(Count::Fixed(
-        text.parse::<i32>().ok().map(i32::unsigned_abs),
-    ))
+    Some(Count::Fixed(text.parse::<i32>().ok().map(i32::unsigned_abs)))
 }
 
 /// Reads `FORMAT)T`: the format and the length. Otherwise the character where the `T` should be.

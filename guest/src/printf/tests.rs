@@ -10,8 +10,7 @@ impl PrintfHost for Host {
     fn warn(&mut self, out: &mut Vec<u8>, message: &[u8]) {
         let lines = out.iter().rposition(|&c| c == b'\n').map_or(0, |at| at + 1);
         self.shown.extend(out.drain(..lines));
-        self.shown
-            .extend_from_slice(&[b"printf: ", message, b"\n"].concat());
+        self.shown.extend_from_slice(&[b"printf: ", message, b"\n"].concat());
     }
     fn now(&mut self) -> i64 {
         86_400
@@ -23,8 +22,7 @@ impl PrintfHost for Host {
         None
     }
     fn assign(&mut self, name: &[u8], value: i64) -> bool {
-        self.shown
-            .extend_from_slice(format!("[{value}]").as_bytes());
+        self.shown.extend_from_slice(format!("[{value}]").as_bytes());
         name.first().is_some_and(u8::is_ascii_alphabetic)
     }
 }
@@ -36,11 +34,7 @@ fn run(format: &str, args: &[&str]) -> String {
     let mut shown = host.shown;
     shown.append(&mut out);
     let text = String::from_utf8_lossy(&shown).into_owned();
-    if status == 0 {
-        text
-    } else {
-        format!("{text}|{status}")
-    }
+    if status == 0 { text } else { format!("{text}|{status}") }
 }
 
 #[test]
@@ -49,21 +43,9 @@ fn conversions() {
         ("%s-%d\n", &["a", "1", "b", "2"][..], "a-1\nb-2\n"),
         ("x\\n", &["a", "b"], "x\n"),
         ("%5s|%-5s|%.2s|", &["a", "b", "cde"], "    a|b    |cd|"),
-        (
-            "%05d|%+d|% d|%x|%#o|%X",
-            &["42", "5", "5", "255", "8", "-1"],
-            "00042|+5| 5|ff|010|FFFFFFFFFFFFFFFF",
-        ),
-        (
-            "%.3d|%8.3d|%-8d|",
-            &["5", "5", "5"],
-            "005|     005|5       |",
-        ),
-        (
-            "%*d|%-*d|%.*f",
-            &["5", "1", "5", "1", "2", "3.14159"],
-            "    1|1    |3.14",
-        ),
+        ("%05d|%+d|% d|%x|%#o|%X", &["42", "5", "5", "255", "8", "-1"], "00042|+5| 5|ff|010|FFFFFFFFFFFFFFFF"),
+        ("%.3d|%8.3d|%-8d|", &["5", "5", "5"], "005|     005|5       |"),
+        ("%*d|%-*d|%.*f", &["5", "1", "5", "1", "2", "3.14159"], "    1|1    |3.14"),
         ("%c%c", &["ab", ""], "a\0"),
         ("%b|", &["a\\tb\\cd"], "a\tb"),
         ("%q %q", &["a b", ""], "a\\ b ''"),
@@ -102,31 +84,17 @@ fn floats() {
         ("%5.1f|", "inf", "  inf|"),
         ("%05f|", "-nan", " -nan|"),
         ("%f", "0x1.8p3", "12.000000"),
-        (
-            "%.0f",
-            "123456789012345678901234567890",
-            "123456789012345678899921813504",
-        ),
+        ("%.0f", "123456789012345678901234567890", "123456789012345678899921813504"),
         ("%g", "1e-4950", "1.09356e-4950"),
     ] {
-        assert_eq!(
-            run(format, &[number]).lines().last(),
-            Some(expected),
-            "{format} {number}"
-        );
+        assert_eq!(run(format, &[number]).lines().last(), Some(expected), "{format} {number}");
     }
 }
 
 #[test]
 fn hostile_arguments_end_soon() {
-    assert_eq!(
-        run("%.3e", &[&("1".repeat(1_000_000) + "e-999990")]),
-        "1.111e+09"
-    );
-    assert_eq!(
-        run("%.3e", &["1e99999999999999999999"]).lines().last(),
-        Some("inf")
-    );
+    assert_eq!(run("%.3e", &[&("1".repeat(1_000_000) + "e-999990")]), "1.111e+09");
+    assert_eq!(run("%.3e", &["1e99999999999999999999"]).lines().last(), Some("inf"));
     assert_eq!(run("%s%99999999999d", &["a", "1"]), "a");
     assert_eq!(run("%.100000f", &["1e-4900"]).len(), 100_002);
 }
@@ -184,8 +152,7 @@ mod differential {
                 let (mut host, mut out) = (Host::default(), Vec::new());
                 let status = Format::parse(format.as_bytes()).run(args, &mut host, &mut out);
                 host.shown.append(&mut out);
-                host.shown
-                    .extend_from_slice(format!("|{status}").as_bytes());
+                host.shown.extend_from_slice(format!("|{status}").as_bytes());
                 host.shown
             })
             .collect();
@@ -280,10 +247,7 @@ mod differential {
             "007",
             "2147483648",
         ];
-        let pieces = [
-            "x", "\\n", "%%", " ", "\\t", "\\x41", "\\q", "é", "\\x", "|", "\\0101", "\\e", "\\\"",
-            "\\'",
-        ];
+        let pieces = ["x", "\\n", "%%", " ", "\\t", "\\x41", "\\q", "é", "\\x", "|", "\\0101", "\\e", "\\\"", "\\'"];
         let cases = (0..12_000).map(|_| {
             let mut format = String::new();
             for _ in 0..1 + random.below(4) {
@@ -308,19 +272,10 @@ mod differential {
                     let modifier = *random.pick(&["l", "h", "ll", "j", "z", "t", "L"]);
                     format.push_str(modifier);
                 }
-                let letters = if random.below(10) == 0 {
-                    &b"yC%kSr"[..]
-                } else {
-                    &b"sssdddiouxXcbqQ"[..]
-                };
+                let letters = if random.below(10) == 0 { &b"yC%kSr"[..] } else { &b"sssdddiouxXcbqQ"[..] };
                 format.push(*random.pick(letters) as char);
             }
-            (
-                format,
-                (0..random.below(5))
-                    .map(|_| random.pick(&values).to_string())
-                    .collect(),
-            )
+            (format, (0..random.below(5)).map(|_| random.pick(&values).to_string()).collect())
         });
         compare(cases.collect());
     }

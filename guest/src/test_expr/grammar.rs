@@ -16,18 +16,11 @@ pub fn test<A: AsRef<[u8]>>(args: &[A], env: &mut dyn TestEnv) -> Answer {
         return op.apply_texts(a.as_ref(), b.as_ref());
     }
     let args: Vec<&[u8]> = args.iter().map(AsRef::as_ref).collect();
-    let mut test = Test {
-        args: &args,
-        at: 0,
-        env,
-        depth: 0,
-    };
+    let mut test = Test { args: &args, at: 0, env, depth: 0 };
     let value = test.by_count()?;
     match args.get(test.at) {
         None => Ok(value),
-        Some(arg) if arg.starts_with(b"-") => {
-            Err(TestError::new(&[b"syntax error: `", arg, b"' unexpected"]))
-        }
+        Some(arg) if arg.starts_with(b"-") => Err(TestError::new(&[b"syntax error: `", arg, b"' unexpected"])),
         Some(_) => Err(TestError::new(&[b"too many arguments"])),
     }
 }

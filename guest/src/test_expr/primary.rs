@@ -24,9 +24,7 @@ pub fn unary(letter: u8, operand: &[u8], env: &mut dyn TestEnv) -> Option<bool> 
         b'w' => env.access(operand, Access::Write),
         b'x' => env.access(operand, Access::Exec),
         b's' => env.stat(operand).is_some_and(|stat| stat.size > 0),
-        b'L' | b'h' => env
-            .lstat(operand)
-            .is_some_and(|stat| stat.mode & 0o170000 == 0o120000),
+        b'L' | b'h' => env.lstat(operand).is_some_and(|stat| stat.mode & 0o170000 == 0o120000),
         b'v' => env.var_is_set(operand),
         b'R' => env.var_is_nameref(operand),
         b'o' => env.option_is_set(operand),
@@ -41,15 +39,9 @@ pub fn unary(letter: u8, operand: &[u8], env: &mut dyn TestEnv) -> Option<bool> 
         b'u' => mode(env) & SET_UID != 0,
         b'g' => mode(env) & SET_GID != 0,
         b'k' => mode(env) & STICKY != 0,
-        b'O' => env
-            .stat(operand)
-            .is_some_and(|stat| stat.uid == env.ids().0),
-        b'G' => env
-            .stat(operand)
-            .is_some_and(|stat| stat.gid == env.ids().1),
-        b'N' => env
-            .stat(operand)
-            .is_some_and(|stat| stat.mtime > stat.atime),
+        b'O' => env.stat(operand).is_some_and(|stat| stat.uid == env.ids().0),
+        b'G' => env.stat(operand).is_some_and(|stat| stat.gid == env.ids().1),
+        b'N' => env.stat(operand).is_some_and(|stat| stat.mtime > stat.atime),
         _ => return None,
     })
 }
@@ -94,10 +86,8 @@ impl IntOp {
 
     /// Compares two texts that must be decimal numbers, as `test` does.
     pub fn apply_texts(self, a: &[u8], b: &[u8]) -> Result<bool, TestError> {
-        let number = |text: &[u8]| {
-            parse_integer(text)
-                .ok_or_else(|| TestError::new(&[text, b": integer expression expected"]))
-        };
+        let number =
+            |text: &[u8]| parse_integer(text).ok_or_else(|| TestError::new(&[text, b": integer expression expected"]));
         Ok(self.apply(number(a)?, number(b)?))
     }
 }
@@ -127,11 +117,7 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
         // Counted downwards, where there is room for one more.
         value = value.checked_mul(10)?.checked_sub(i64::from(c - b'0'))?;
     }
-    if negative {
-        Some(value)
-    } else {
-        value.checked_neg()
-    }
+    if negative { Some(value) } else { value.checked_neg() }
 }
 
 /// A comparison of two files.

@@ -6,19 +6,14 @@ struct Native;
 #[cfg(unix)]
 impl TestEnv for Native {
     fn stat(&mut self, path: &[u8]) -> Option<Stat> {
-        std::fs::metadata(native_path(path))
-            .ok()
-            .map(|data| stat_of(&data))
+        std::fs::metadata(native_path(path)).ok().map(|data| stat_of(&data))
     }
     fn lstat(&mut self, path: &[u8]) -> Option<Stat> {
-        std::fs::symlink_metadata(native_path(path))
-            .ok()
-            .map(|data| stat_of(&data))
+        std::fs::symlink_metadata(native_path(path)).ok().map(|data| stat_of(&data))
     }
     fn access(&mut self, path: &[u8], access: Access) -> bool {
         // As root sees it.
-        self.stat(path)
-            .is_some_and(|stat| access != Access::Exec || stat.mode & 0o111 != 0)
+        self.stat(path).is_some_and(|stat| access != Access::Exec || stat.mode & 0o111 != 0)
     }
     fn isatty(&mut self, _: i32) -> bool {
         false
@@ -59,11 +54,7 @@ fn stat_of(data: &std::fs::Metadata) -> Stat {
 }
 
 fn run(line: &str) -> String {
-    let args: Vec<&str> = if line.is_empty() {
-        Vec::new()
-    } else {
-        line.split(' ').collect()
-    };
+    let args: Vec<&str> = if line.is_empty() { Vec::new() } else { line.split(' ').collect() };
     match test(&args, &mut Native) {
         Ok(true) => "0".to_owned(),
         Ok(false) => "1".to_owned(),
@@ -96,17 +87,11 @@ fn answers() {
         ("a = b -q", "2 syntax error: `-q' unexpected"),
         ("( a = b", "2 `)' expected"),
         ("a = b -a", "2 argument expected"),
-        (
-            "9223372036854775808 -eq 1",
-            "2 9223372036854775808: integer expression expected",
-        ),
+        ("9223372036854775808 -eq 1", "2 9223372036854775808: integer expression expected"),
     ] {
         assert_eq!(run(line), answer, "test {line}");
     }
-    assert_eq!(
-        bracket(&["a"], &mut Native),
-        Err(TestError(b"missing `]'".to_vec()))
-    );
+    assert_eq!(bracket(&["a"], &mut Native), Err(TestError(b"missing `]'".to_vec())));
     assert_eq!(bracket(&["a", "]"], &mut Native), Ok(true));
 }
 
@@ -187,16 +172,9 @@ fn like_bash() {
         "8\n",
     ];
     // `-v 2` is about the positional parameters.
-    let positional = |case: &Vec<&str>| {
-        case.windows(2)
-            .any(|pair| pair[0] == "-v" && pair[1].parse::<i32>().is_ok())
-    };
+    let positional = |case: &Vec<&str>| case.windows(2).any(|pair| pair[0] == "-v" && pair[1].parse::<i32>().is_ok());
     let cases: Vec<Vec<&str>> = (0..20_000)
-        .map(|_| {
-            (0..random.below(9))
-                .map(|_| *random.pick(&tokens))
-                .collect()
-        })
+        .map(|_| (0..random.below(9)).map(|_| *random.pick(&tokens)).collect())
         .filter(|case| !positional(case))
         .collect();
     let mut script = b"x=1; t() { test \"$@\" </dev/null; printf '%s\\1\\2\\n' $?; }\n".to_vec();

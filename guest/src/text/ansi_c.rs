@@ -37,21 +37,13 @@ pub fn echo(source: &[u8], out: &mut Vec<u8>) -> bool {
 }
 
 /// Appends an argument of `printf %b`; true when `\c` ended all output. `warn` gets the output so far and a message.
-pub fn printf_b(
-    source: &[u8],
-    out: &mut Vec<u8>,
-    warn: &mut dyn FnMut(&mut Vec<u8>, &'static str),
-) -> bool {
+pub fn printf_b(source: &[u8], out: &mut Vec<u8>, warn: &mut dyn FnMut(&mut Vec<u8>, &'static str)) -> bool {
     expand(source, Dialect::PrintfB, out, warn)
 }
 
 /// Appends what the escape at the beginning of `source` (its backslash) stands for in printf's format, and returns its
 /// length.
-pub fn printf_format(
-    source: &[u8],
-    out: &mut Vec<u8>,
-    warn: &mut dyn FnMut(&mut Vec<u8>, &'static str),
-) -> usize {
+pub fn printf_format(source: &[u8], out: &mut Vec<u8>, warn: &mut dyn FnMut(&mut Vec<u8>, &'static str)) -> usize {
     let (escape, length) = escape(source.get(1..).unwrap_or_default(), Dialect::PrintfFormat);
     push(escape, out, warn);
     1 + length
@@ -106,23 +98,13 @@ fn escape(source: &[u8], dialect: Dialect) -> (Escape, usize) {
         b't' => b'\t',
         b'v' => 11,
         b'\\' => b'\\',
-        b'\'' | b'"' | b'?' if matches!(dialect, Dialect::DollarSingle | Dialect::PrintfFormat) => {
-            c
-        }
+        b'\'' | b'"' | b'?' if matches!(dialect, Dialect::DollarSingle | Dialect::PrintfFormat) => c,
         b'0'..=b'7' => return octal(source, dialect),
         b'x' => return hexadecimal(source, dialect),
         b'u' | b'U' => {
             let (code, digits) = number(&source[1..], 16, if c == b'u' { 4 } else { 8 });
-            let warning = if c == b'u' {
-                "missing unicode digit for \\u"
-            } else {
-                "missing unicode digit for \\U"
-            };
-            return if digits == 0 {
-                (Escape::None(Some(warning)), 0)
-            } else {
-                (Escape::Char(code), 1 + digits)
-            };
+            let warning = if c == b'u' { "missing unicode digit for \\u" } else { "missing unicode digit for \\U" };
+            return if digits == 0 { (Escape::None(Some(warning)), 0) } else { (Escape::Char(code), 1 + digits) };
         }
         b'c' if matches!(dialect, Dialect::Echo | Dialect::PrintfB) => return (Escape::Stop, 1),
         b'c' if dialect == Dialect::DollarSingle => return control(source),
@@ -187,10 +169,7 @@ mod tests {
 
     #[test]
     fn dialects() {
-        assert_eq!(
-            dollar_single(br"a\n\x41\101\u20ac\'\q\cA\e"),
-            b"a\nAA\xe2\x82\xac'\\q\x01\x1b"
-        );
+        assert_eq!(dollar_single(br"a\n\x41\101\u20ac\'\q\cA\e"), b"a\nAA\xe2\x82\xac'\\q\x01\x1b");
         assert_eq!(dollar_single(br"a\0b"), b"a");
         let mut out = Vec::new();
         assert!(!echo(br"\0101\101\'\x4g", &mut out));
@@ -208,28 +187,17 @@ mod tests {
         use crate::text::oracle::{self, Random};
         let mut random = Random::seeded();
         let tokens = [
-            "a", "\\", "\\", "\\", "\\", "n", "t", "x", "u", "U", "0", "1", "7", "8", "4", "c",
-            "e", "E", "'", "\"", "?", "{", "}", "F", "é", "\\x", "\\u", "\\U", "\\0", "\\c", "b",
-            "v", "r", "f", "A", "D", "d8", "9", "[", "@", "%%", "\\cA", "\\u00",
+            "a", "\\", "\\", "\\", "\\", "n", "t", "x", "u", "U", "0", "1", "7", "8", "4", "c", "e", "E", "'", "\"",
+            "?", "{", "}", "F", "é", "\\x", "\\u", "\\U", "\\0", "\\c", "b", "v", "r", "f", "A", "D", "d8", "9", "[",
+            "@", "%%", "\\cA", "\\u00",
         ];
-        let cases: Vec<String> = (0..8000)
-            .map(|_| {
-                (0..random.below(8))
-                    .map(|_| *random.pick(&tokens))
-                    .collect()
-            })
-            .collect();
+        let cases: Vec<String> =
+            (0..8000).map(|_| (0..random.below(8)).map(|_| *random.pick(&tokens)).collect()).collect();
         let mut script =
             b"t() { eval \"printf '<%s>' \\$'$2'\"; echo -e \"$1\"; printf '%b>' \"$1\"; printf \"$1\"; printf '\\1\\2\\n'; }\n".to_vec();
         for case in &cases {
             let quoted = quotable(case);
-            let call = [
-                b"t ",
-                &oracle::word(case.as_bytes())[..],
-                b" ",
-                &oracle::word(quoted.as_bytes()),
-                b"\n",
-            ];
+            let call = [b"t ", &oracle::word(case.as_bytes())[..], b" ", &oracle::word(quoted.as_bytes()), b"\n"];
             script.extend_from_slice(&call.concat());
         }
         let ours: Vec<Vec<u8>> = cases.iter().map(|case| answer(case)).collect();
@@ -251,9 +219,7 @@ mod tests {
             out.push(b'\n');
         }
         let mut part = Vec::new();
-        if !printf_b(case.as_bytes(), &mut part, &mut |_, message| {
-            warn(&mut out, message)
-        }) {
+        if !printf_b(case.as_bytes(), &mut part, &mut |_, message| warn(&mut out, message)) {
             part.push(b'>');
         }
         out.append(&mut part);
@@ -262,10 +228,7 @@ mod tests {
             match c {
                 b'\\' => {
                     rest = &rest[printf_format(rest, &mut part, &mut |part, message| {
-                        let lines = part
-                            .iter()
-                            .rposition(|&c| c == b'\n')
-                            .map_or(0, |at| at + 1);
+                        let lines = part.iter().rposition(|&c| c == b'\n').map_or(0, |at| at + 1);
                         out.extend(part.drain(..lines));
                         warn(&mut out, message);
                     })..]

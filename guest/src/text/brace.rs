@@ -16,16 +16,11 @@ pub fn expand(word: &[u8], max: usize) -> Result<Option<Vec<Vec<u8>>>, TooMany> 
     let Some(rest) = open.and_then(|open| word.get(open + 1..)) else {
         return Ok(None);
     };
-    if !rest.contains(&b'}') || !(rest.contains(&b',') || rest.windows(2).any(|pair| pair == b".."))
-    {
+    if !rest.contains(&b'}') || !(rest.contains(&b',') || rest.windows(2).any(|pair| pair == b"..")) {
         return Ok(None);
     }
     let words = Expander { max }.text(word, MAX_DEPTH)?;
-    Ok(if words.len() == 1 && words[0] == word {
-        None
-    } else {
-        Some(words)
-    })
+    Ok(if words.len() == 1 && words[0] == word { None } else { Some(words) })
 }
 
 struct Expander {
@@ -79,10 +74,7 @@ impl Expander {
         if words.len().saturating_mul(parts.len()) > self.max {
             return Err(TooMany);
         }
-        Ok(words
-            .iter()
-            .flat_map(|word| parts.iter().map(|part| [&word[..], part].concat()))
-            .collect())
+        Ok(words.iter().flat_map(|word| parts.iter().map(|part| [&word[..], part].concat())).collect())
     }
 
     /// `1..5`, `a..e`, `01..10..3`; `None` if it is no sequence.
@@ -90,22 +82,14 @@ impl Expander {
         let Some(sequence) = Sequence::parse(inside) else {
             return Ok(None);
         };
-        let (from, to, step) = (
-            i128::from(sequence.from),
-            i128::from(sequence.to),
-            i128::from(sequence.step),
-        );
+        let (from, to, step) = (i128::from(sequence.from), i128::from(sequence.to), i128::from(sequence.step));
         let step = if step == 0 { 1 } else { step.abs() };
         let count = (to - from).abs() / step + 1;
         if count > self.max as i128 {
             return Err(TooMany);
         }
         let step = if from > to { -step } else { step };
-        Ok(Some(
-            (0..count)
-                .map(|index| sequence.term(from + index * step))
-                .collect(),
-        ))
+        Ok(Some((0..count).map(|index| sequence.term(from + index * step)).collect()))
     }
 }
 
@@ -161,12 +145,7 @@ fn find(text: &[u8], mut at: usize, wanted: u8) -> Option<usize> {
                     b'{' => level += 1,
                     b'}' => level = level.saturating_sub(1),
                     b',' if level == 0 => worth = true,
-                    b'.' if level == 0
-                        && next == Some(b'.')
-                        && text.get(at + 2) != Some(&wanted) =>
-                    {
-                        worth = true
-                    }
+                    b'.' if level == 0 && next == Some(b'.') && text.get(at + 2) != Some(&wanted) => worth = true,
                     _ => {}
                 }
                 at += 1;
@@ -268,28 +247,12 @@ impl Sequence {
             && a.is_ascii_alphabetic()
             && b.is_ascii_alphabetic()
         {
-            return Some(Sequence {
-                from: i64::from(*a),
-                to: i64::from(*b),
-                step,
-                letters: true,
-                width: 0,
-            });
+            return Some(Sequence { from: i64::from(*a), to: i64::from(*b), step, letters: true, width: 0 });
         }
         let (from, to) = (parse_number(left)?, parse_number(right)?);
         let padded = |text: &[u8]| matches!(text, [b'0', _, ..] | [b'-', b'0', _, ..]);
-        let width = if padded(left) || padded(right) {
-            left.len().max(right.len())
-        } else {
-            0
-        };
-        Some(Sequence {
-            from,
-            to,
-            step,
-            letters: false,
-            width,
-        })
+        let width = if padded(left) || padded(right) { left.len().max(right.len()) } else { 0 };
+        Some(Sequence { from, to, step, letters: false, width })
     }
 
     fn term(&self, value: i128) -> Vec<u8> {
@@ -339,10 +302,7 @@ mod tests {
             ("{1..3}{", "1{ 2{ 3{"),
             ("{1..1000}{1..1000}", "too many"),
             ("{1..9223372036854775807}", "too many"),
-            (
-                "{9223372036854775806..9223372036854775807}",
-                "9223372036854775806 9223372036854775807",
-            ),
+            ("{9223372036854775806..9223372036854775807}", "9223372036854775806 9223372036854775807"),
         ] {
             assert_eq!(words(word), expected, "{word}");
         }
@@ -407,24 +367,15 @@ mod tests {
             "{a..z..13}",
             "{-2..02}",
         ];
-        let cases: Vec<String> = (0..2000)
-            .map(|_| {
-                (0..1 + random.below(9))
-                    .map(|_| *random.pick(&tokens))
-                    .collect()
-            })
-            .collect();
+        let cases: Vec<String> =
+            (0..2000).map(|_| (0..1 + random.below(9)).map(|_| *random.pick(&tokens)).collect()).collect();
         let mut script = b"x=X; unset y; t() { eval \"printf '<%s>' $1\"; printf '\\1\\2\\n'; }\nu() { set +B; t \"$@\"; set -B; }\n".to_vec();
         for case in &cases {
             script.extend_from_slice(&[b"t ", &oracle::word(case.as_bytes())[..], b"\n"].concat());
         }
         for case in &cases {
-            let expanded = expand(case.as_bytes(), 100_000)
-                .expect("few")
-                .unwrap_or(vec![case.clone().into_bytes()]);
-            script.extend_from_slice(
-                &[b"u ", &oracle::word(&expanded.join(&b' '))[..], b"\n"].concat(),
-            );
+            let expanded = expand(case.as_bytes(), 100_000).expect("few").unwrap_or(vec![case.clone().into_bytes()]);
+            script.extend_from_slice(&[b"u ", &oracle::word(&expanded.join(&b' '))[..], b"\n"].concat());
         }
         let answers = oracle::answers(&oracle::bash(&script));
         assert_eq!(answers.len(), 2 * cases.len());

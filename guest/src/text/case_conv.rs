@@ -32,10 +32,7 @@ pub fn capitalize(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for (index, (c, bytes)) in utf8::chars(text).enumerate() {
         match c {
-            Some(c) => push(
-                convert_char(c, if index == 0 { Case::Upper } else { Case::Lower }),
-                &mut out,
-            ),
+            Some(c) => push(convert_char(c, if index == 0 { Case::Upper } else { Case::Lower }), &mut out),
             None => out.extend_from_slice(bytes),
         }
     }
@@ -69,10 +66,7 @@ mod tests {
         assert_eq!(capitalize(b"aBC d"), b"Abc d");
         assert_eq!(convert(b"a\xffb", Case::Upper, true, None), b"A\xffB");
         let vowels = Pattern::new(b"[aeiou]", Flags::default());
-        assert_eq!(
-            convert(b"banana", Case::Upper, true, Some(&vowels)),
-            b"bAnAnA"
-        );
+        assert_eq!(convert(b"banana", Case::Upper, true, Some(&vowels)), b"bAnAnA");
     }
 
     #[cfg(unix)]
@@ -81,36 +75,20 @@ mod tests {
     fn like_bash() {
         use crate::text::oracle::{self, Random};
         let mut random = Random::seeded();
-        let tokens = [
-            "a", "B", "é", "É", "ß", "ǆ", " ", "1", "Z", "z", "İ", "ı", "σ", "Σ", "ſ",
-        ];
+        let tokens = ["a", "B", "é", "É", "ß", "ǆ", " ", "1", "Z", "z", "İ", "ı", "σ", "Σ", "ſ"];
         let patterns = ["[a-m]", "?", "*", "é", "[[:upper:]]", "ab", "", "[!a]"];
         let cases: Vec<(String, &str)> = (0..3000)
-            .map(|_| {
-                (
-                    (0..random.below(6))
-                        .map(|_| *random.pick(&tokens))
-                        .collect(),
-                    *random.pick(&patterns),
-                )
-            })
+            .map(|_| ((0..random.below(6)).map(|_| *random.pick(&tokens)).collect(), *random.pick(&patterns)))
             .collect();
         let mut script = b"t() { local v=$1 p=$2; local -u u=$1; local -l l=$1; local -c c=$1
             printf '<%s>' \"${v^}\" \"${v^^}\" \"${v,}\" \"${v,,}\" \"${v~}\" \"${v~~}\" \"${v@U}\" \"${v@u}\" \"${v@L}\" \"${v^$p}\" \"${v^^$p}\" \"${v,,$p}\" \"$u\" \"$l\" \"$c\"
             printf '\\1\\2\\n'; }\n".to_vec();
         let mut ours = Vec::new();
         for (text, only) in &cases {
-            let call = [
-                b"t ",
-                &oracle::word(text.as_bytes())[..],
-                b" ",
-                &oracle::word(only.as_bytes()),
-                b"\n",
-            ];
+            let call = [b"t ", &oracle::word(text.as_bytes())[..], b" ", &oracle::word(only.as_bytes()), b"\n"];
             script.extend_from_slice(&call.concat());
             let text = text.as_bytes();
-            let pattern =
-                (!only.is_empty()).then(|| Pattern::new(only.as_bytes(), Flags::default()));
+            let pattern = (!only.is_empty()).then(|| Pattern::new(only.as_bytes(), Flags::default()));
             let only = pattern.as_ref();
             let fields = [
                 convert(text, Case::Upper, false, None),
@@ -129,12 +107,7 @@ mod tests {
                 convert(text, Case::Lower, true, None),
                 capitalize(text),
             ];
-            ours.push(
-                fields
-                    .iter()
-                    .flat_map(|field| [b"<", &field[..], b">"].concat())
-                    .collect(),
-            );
+            ours.push(fields.iter().flat_map(|field| [b"<", &field[..], b">"].concat()).collect());
         }
         oracle::compare(&cases, &ours, &oracle::answers(&oracle::bash(&script)));
     }

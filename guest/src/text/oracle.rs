@@ -8,11 +8,7 @@ pub fn bash(script: &[u8]) -> Vec<u8> {
     let mut child = Command::new("/bin/bash")
         .args(["--norc", "-c", "exec 2>&1; source /dev/stdin"])
         .env_clear()
-        .envs([
-            ("LC_ALL", "C.UTF-8"),
-            ("PATH", "/usr/bin:/bin"),
-            ("TZ", "UTC0"),
-        ])
+        .envs([("LC_ALL", "C.UTF-8"), ("PATH", "/usr/bin:/bin"), ("TZ", "UTC0")])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -29,10 +25,7 @@ pub fn bash(script: &[u8]) -> Vec<u8> {
 
 /// `text` as a word that any shell reads back: `$'\xHH…'`.
 pub fn word(text: &[u8]) -> Vec<u8> {
-    if text
-        .iter()
-        .all(|c| c.is_ascii() && !c.is_ascii_control() && *c != b'\'')
-    {
+    if text.iter().all(|c| c.is_ascii() && !c.is_ascii_control() && *c != b'\'') {
         return [b"'", text, b"'"].concat();
     }
     let mut out = b"$'".to_vec();
@@ -49,9 +42,7 @@ pub struct Random(pub u64);
 impl Random {
     /// A fixed seed, or that of the environment variable SEED.
     pub fn seeded() -> Random {
-        let seed = std::env::var("SEED")
-            .ok()
-            .and_then(|seed| seed.parse::<u64>().ok());
+        let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
         Random(seed.unwrap_or(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
     fn step(&mut self) -> u64 {
@@ -81,11 +72,7 @@ pub fn compare<C: std::fmt::Debug>(cases: &[C], ours: &[Vec<u8>], theirs: &[Vec<
         if ours[index] != their {
             wrong += 1;
             if wrong <= 12 {
-                eprintln!(
-                    "{case:?}\n   ours {:?}\n   bash {:?}",
-                    Lossy(&ours[index]),
-                    Lossy(their)
-                );
+                eprintln!("{case:?}\n   ours {:?}\n   bash {:?}", Lossy(&ours[index]), Lossy(their));
             }
         }
     }

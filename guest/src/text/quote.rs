@@ -25,20 +25,12 @@ pub fn backslash(text: &[u8]) -> Vec<u8> {
 
 /// `${v@Q}`: single quotes always, or `$'…'`.
 pub fn at_q(text: &[u8]) -> Vec<u8> {
-    if has_unprintable(text) {
-        dollar_single(text)
-    } else {
-        single(text)
-    }
+    if has_unprintable(text) { dollar_single(text) } else { single(text) }
 }
 
 /// The value in `declare -p` and `export -p`: double quotes, or `$'…'`.
 pub fn declare(text: &[u8]) -> Vec<u8> {
-    if has_unprintable(text) {
-        dollar_single(text)
-    } else {
-        double(text)
-    }
+    if has_unprintable(text) { dollar_single(text) } else { double(text) }
 }
 
 /// An element's key in `declare -p` of an associative array.
@@ -128,12 +120,7 @@ pub fn dollar_single(text: &[u8]) -> Vec<u8> {
             }
             _ => {
                 for byte in bytes {
-                    out.extend([
-                        b'\\',
-                        b'0' + (byte >> 6),
-                        b'0' + (byte >> 3 & 7),
-                        b'0' + (byte & 7),
-                    ]);
+                    out.extend([b'\\', b'0' + (byte >> 6), b'0' + (byte >> 3 & 7), b'0' + (byte & 7)]);
                 }
                 continue;
             }
@@ -154,24 +141,8 @@ fn has_unprintable(text: &[u8]) -> bool {
 
 /// Characters that mean something to the shell wherever they are.
 fn is_special(c: u8) -> bool {
-    matches!(
-        c,
-        b' ' | b'\t'
-            | b'\n'
-            | b'\''
-            | b'"'
-            | b'\\'
-            | b'|'
-            | b'&'
-            | b';'
-            | b'('
-            | b')'
-            | b'<'
-            | b'>'
-    ) || matches!(
-        c,
-        b'!' | b'{' | b'}' | b'*' | b'[' | b'?' | b']' | b'^' | b'$' | b'`'
-    )
+    matches!(c, b' ' | b'\t' | b'\n' | b'\'' | b'"' | b'\\' | b'|' | b'&' | b';' | b'(' | b')' | b'<' | b'>')
+        || matches!(c, b'!' | b'{' | b'}' | b'*' | b'[' | b'?' | b']' | b'^' | b'$' | b'`')
 }
 
 /// Does the text mean something else to the shell than itself?
@@ -191,10 +162,7 @@ mod tests {
     fn styles() {
         assert_eq!(backslash(b"a b'c"), b"a\\ b\\'c");
         assert_eq!(backslash(b""), b"''");
-        assert_eq!(
-            backslash("a\té\u{7f}".as_bytes()),
-            "$'a\\té\\177'".as_bytes()
-        );
+        assert_eq!(backslash("a\té\u{7f}".as_bytes()), "$'a\\té\\177'".as_bytes());
         assert_eq!(at_q(b"it's"), b"'it'\\''s'");
         assert_eq!(declare(b"a\"$b"), b"\"a\\\"\\$b\"");
         assert_eq!(xtrace(b"a=~b"), b"'a=~b'");
@@ -207,9 +175,8 @@ mod tests {
     fn like_bash() {
         use crate::text::oracle::{self, Random};
         let mut random = Random::seeded();
-        let mut cases: Vec<Vec<u8>> = (1..128u8)
-            .flat_map(|c| [vec![c], vec![b'a', c], vec![c, b'a'], vec![b'=', c]])
-            .collect();
+        let mut cases: Vec<Vec<u8>> =
+            (1..128u8).flat_map(|c| [vec![c], vec![b'a', c], vec![c, b'a'], vec![b'=', c]]).collect();
         let tokens: [&[u8]; 30] = [
             b"a",
             b"b",
@@ -242,11 +209,7 @@ mod tests {
             b"]",
             b"@",
         ];
-        cases.extend((0..3000).map(|_| {
-            (0..random.below(5))
-                .flat_map(|_| random.pick(&tokens).to_vec())
-                .collect()
-        }));
+        cases.extend((0..3000).map(|_| (0..random.below(5)).flat_map(|_| random.pick(&tokens).to_vec()).collect()));
         let mut script = b"v= ; PS4='+'; t() { v=$1; local -A k; k[\"x$v\"]=1; printf '%s\\n' \"${v@Q}\"; printf '%q\\n' \"$v\"; declare -p v
             set | grep -a '^v='; alias q=\"$v\"; alias q; declare -p k
             set -x; : \"$v\"; { set +x; } 2>/dev/null; printf '\\1\\2\\n'; }\n".to_vec();
@@ -269,10 +232,7 @@ mod tests {
                 lines.join(&b'\n')
             })
             .collect();
-        let shown: Vec<_> = cases
-            .iter()
-            .map(|case| case.escape_ascii().to_string())
-            .collect();
+        let shown: Vec<_> = cases.iter().map(|case| case.escape_ascii().to_string()).collect();
         oracle::compare(&shown, &ours, &oracle::answers(&oracle::bash(&script)));
     }
 }

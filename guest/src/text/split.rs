@@ -36,12 +36,7 @@ impl Ifs {
             }
         }
         let joiner = text[..utf8::decode(text).1].into();
-        Ifs {
-            ascii,
-            wide,
-            joiner,
-            standard: text == b" \t\n",
-        }
+        Ifs { ascii, wide, joiner, standard: text == b" \t\n" }
     }
 
     /// The separator of `"$*"`: the first character, a space if unset, nothing if empty.
@@ -64,18 +59,8 @@ impl Ifs {
             return (Kind::Ordinary, 1);
         }
         let length = utf8::decode(text).1;
-        let found = self
-            .wide
-            .iter()
-            .any(|separator| **separator == text[..length]);
-        (
-            if found {
-                Kind::Separator
-            } else {
-                Kind::Ordinary
-            },
-            length,
-        )
+        let found = self.wide.iter().any(|separator| **separator == text[..length]);
+        (if found { Kind::Separator } else { Kind::Ordinary }, length)
     }
 }
 
@@ -180,16 +165,9 @@ impl<'a> Splitter<'a> {
             return;
         }
         let (kind, _) = self.ifs.classify(&self.ifs.joiner);
-        if self.state == State::Between
-            && self.fields.is_empty()
-            && (self.blank || kind == Kind::Blank)
-        {
+        if self.state == State::Between && self.fields.is_empty() && (self.blank || kind == Kind::Blank) {
             // Unlike those at the beginning of a variable, blanks here make one separator with what follows.
-            self.state = if kind == Kind::Blank {
-                State::AfterBlank
-            } else {
-                State::Between
-            };
+            self.state = if kind == Kind::Blank { State::AfterBlank } else { State::Between };
         } else {
             self.separate(kind);
         }
@@ -203,9 +181,7 @@ impl<'a> Splitter<'a> {
 
     fn unquoted(&mut self, text: &[u8]) {
         let extglob = self.extglob;
-        self.magic |= text
-            .iter()
-            .any(|&c| matches!(c, b'*' | b'?' | b'[') || (c == b'(' && extglob));
+        self.magic |= text.iter().any(|&c| matches!(c, b'*' | b'?' | b'[') || (c == b'(' && extglob));
         self.text.extend_from_slice(text);
     }
 
@@ -230,10 +206,7 @@ impl<'a> Splitter<'a> {
             return;
         }
         let pattern = if self.magic { self.pattern() } else { None };
-        self.fields.push(Field {
-            text: std::mem::take(&mut self.text),
-            pattern,
-        });
+        self.fields.push(Field { text: std::mem::take(&mut self.text), pattern });
         self.quoted.clear();
         self.counts = false;
         self.magic = false;
@@ -264,12 +237,7 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     fn new(ifs: &'a Ifs, line: &[u8], raw: bool) -> Line<'a> {
         if raw || !line.contains(&b'\\') {
-            return Line {
-                ifs,
-                text: line.to_vec(),
-                protected: Vec::new(),
-                at: 0,
-            };
+            return Line { ifs, text: line.to_vec(), protected: Vec::new(), at: 0 };
         }
         let mut text = Vec::with_capacity(line.len());
         let mut protected = Vec::with_capacity(line.len());
@@ -283,12 +251,7 @@ impl<'a> Line<'a> {
             protected.push(escaped);
             escaped = false;
         }
-        Line {
-            ifs,
-            text,
-            protected,
-            at: 0,
-        }
+        Line { ifs, text, protected, at: 0 }
     }
 
     fn is_protected(&self, at: usize) -> bool {
@@ -401,11 +364,7 @@ mod tests {
         let ifs = Ifs::new(ifs.map(str::as_bytes));
         let mut splitter = Splitter::new(&ifs, false);
         splitter.expanded(text.as_bytes());
-        splitter
-            .finish()
-            .into_iter()
-            .map(|field| String::from_utf8_lossy(&field.text).into_owned())
-            .collect()
+        splitter.finish().into_iter().map(|field| String::from_utf8_lossy(&field.text).into_owned()).collect()
     }
 
     #[test]
@@ -427,10 +386,7 @@ mod tests {
         splitter.expanded(b" [ b?");
         let fields = splitter.finish();
         assert_eq!(fields[0].pattern.as_deref(), Some(&b"*\\*\\["[..]));
-        assert_eq!(
-            (fields[1].pattern.as_deref(), &fields[1].text[..]),
-            (None, &b"["[..])
-        );
+        assert_eq!((fields[1].pattern.as_deref(), &fields[1].text[..]), (None, &b"["[..]));
         assert_eq!(fields[2].pattern.as_deref(), Some(&b"b?"[..]));
     }
 
@@ -439,10 +395,7 @@ mod tests {
         let ifs = Ifs::new(Some(b" :"));
         let read = |line: &str, names| {
             let fields = ifs.read_fields(line.as_bytes(), names, false);
-            fields
-                .iter()
-                .map(|field| String::from_utf8_lossy(field).into_owned())
-                .collect::<Vec<_>>()
+            fields.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect::<Vec<_>>()
         };
         assert_eq!(read("a:b:", 2), ["a", "b"]);
         assert_eq!(read("a:b::", 2), ["a", "b::"]);
@@ -458,20 +411,11 @@ mod tests {
     fn like_bash() {
         use crate::text::oracle::{self, Random};
         let mut random = Random::seeded();
-        let all = [
-            " ", ":", "-", "a", "b", "\t", "\n", "é", "\\", " ", ":", "a", "\r",
-        ];
-        let mut text = |most: usize| -> String {
-            (0..random.below(most))
-                .map(|_| *random.pick(&all))
-                .collect()
-        };
-        let cases: Vec<[String; 4]> = (0..4000)
-            .map(|_| [text(8), text(5), text(4).trim_start().to_owned(), text(6)])
-            .collect();
-        let separators = [
-            " \t\n", ":", " :", ": ", "", "- ", "\n", "-a", " ", "\t:", "\r", "b ", "\\",
-        ];
+        let all = [" ", ":", "-", "a", "b", "\t", "\n", "é", "\\", " ", ":", "a", "\r"];
+        let mut text = |most: usize| -> String { (0..random.below(most)).map(|_| *random.pick(&all)).collect() };
+        let cases: Vec<[String; 4]> =
+            (0..4000).map(|_| [text(8), text(5), text(4).trim_start().to_owned(), text(6)]).collect();
+        let separators = [" \t\n", ":", " :", ": ", "", "- ", "\n", "-a", " ", "\t:", "\r", "b ", "\\"];
         let mut script = b"set -f; f() { printf '<%s>' \"$@\"; echo $#; }
             t() { local IFS=$5 x=$1 y=$2 r s; set -- \"$3\" \"$4\"; f $x; f \"$y\"$x; f $x\"\"; f $x-$y; f $@; f x$@$x; f \"$@\"$x; f $*
             read -r r s <<<\"$x:$y\"; f \"$r\" \"$s\"; read r s <<<\"${x//$'\\n'/}$y!\"; f \"$r\" \"$s\"; read r <<<\"$x$y\"; f \"$r\"
@@ -499,25 +443,8 @@ mod tests {
             &|s| (s.expanded(x), s.quoted(b"")).1,
             &|s| (s.expanded(x), s.literal(b"-"), s.expanded(y)).2,
             &|s| (s.expanded(first), s.boundary(), s.expanded(second)).2,
-            &|s| {
-                (
-                    s.literal(b"x"),
-                    s.expanded(first),
-                    s.boundary(),
-                    s.expanded(second),
-                    s.expanded(x),
-                )
-                    .4
-            },
-            &|s| {
-                (
-                    s.quoted(first),
-                    s.boundary(),
-                    s.quoted(second),
-                    s.expanded(x),
-                )
-                    .3
-            },
+            &|s| (s.literal(b"x"), s.expanded(first), s.boundary(), s.expanded(second), s.expanded(x)).4,
+            &|s| (s.quoted(first), s.boundary(), s.quoted(second), s.expanded(x)).3,
             &|s| (s.expanded(first), s.boundary(), s.expanded(second)).2,
         ];
         let two = |mut fields: Vec<Vec<u8>>| {
@@ -526,11 +453,7 @@ mod tests {
         };
         let mut show = |fields: Vec<Vec<u8>>| {
             let none = [Vec::new()];
-            for field in if fields.is_empty() {
-                &none[..]
-            } else {
-                &fields[..]
-            } {
+            for field in if fields.is_empty() { &none[..] } else { &fields[..] } {
                 out.extend_from_slice(&[b"<", &field[..], b">"].concat());
             }
             out.extend_from_slice(format!("{}\n", fields.len()).as_bytes());
@@ -538,31 +461,12 @@ mod tests {
         for word in words {
             let mut splitter = Splitter::new(ifs, false);
             word(&mut splitter);
-            show(
-                splitter
-                    .finish()
-                    .into_iter()
-                    .map(|field| field.text)
-                    .collect(),
-            );
+            show(splitter.finish().into_iter().map(|field| field.text).collect());
         }
-        let first_line = |text: &[u8]| {
-            text.split(|&c| c == b'\n')
-                .next()
-                .unwrap_or_default()
-                .to_vec()
-        };
-        show(two(ifs.read_fields(
-            &first_line(&[x, b":", y].concat()),
-            2,
-            true,
-        )));
+        let first_line = |text: &[u8]| text.split(|&c| c == b'\n').next().unwrap_or_default().to_vec();
+        show(two(ifs.read_fields(&first_line(&[x, b":", y].concat()), 2, true)));
         let flat: Vec<u8> = x.iter().copied().filter(|&c| c != b'\n').collect();
-        show(two(ifs.read_fields(
-            &joined_line(&[&flat[..], y, b"!\n"].concat()),
-            2,
-            false,
-        )));
+        show(two(ifs.read_fields(&joined_line(&[&flat[..], y, b"!\n"].concat()), 2, false)));
         show(ifs.read_fields(&joined_line(&[x, y, b"\n"].concat()), 1, false));
         show(ifs.read_list(&first_line(x), true));
         out

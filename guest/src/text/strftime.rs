@@ -15,10 +15,7 @@ impl Zone {
     pub fn from_tz(tz: Option<&[u8]>) -> Zone {
         let text = tz.unwrap_or_default();
         let text = text.strip_prefix(b":").unwrap_or(text);
-        let utc = || Zone {
-            offset: 0,
-            name: b"UTC".to_vec(),
-        };
+        let utc = || Zone { offset: 0, name: b"UTC".to_vec() };
         let (name, rest) = match text {
             [] => return utc(),
             [b'<', inner @ ..] => match inner.iter().position(|&c| c == b'>') {
@@ -28,15 +25,9 @@ impl Zone {
             _ => text.split_at(text.iter().take_while(|c| c.is_ascii_alphabetic()).count()),
         };
         if name.len() < 3 {
-            return Zone {
-                offset: 0,
-                name: Vec::new(),
-            };
+            return Zone { offset: 0, name: Vec::new() };
         }
-        Zone {
-            offset: posix_offset(rest).unwrap_or(0),
-            name: name.to_vec(),
-        }
+        Zone { offset: posix_offset(rest).unwrap_or(0), name: name.to_vec() }
     }
 }
 
@@ -49,17 +40,11 @@ fn posix_offset(text: &[u8]) -> Option<i32> {
     };
     let mut seconds = 0;
     for unit in [3600, 60, 1] {
-        let digits = rest
-            .iter()
-            .take(2)
-            .take_while(|c| c.is_ascii_digit())
-            .count();
+        let digits = rest.iter().take(2).take_while(|c| c.is_ascii_digit()).count();
         if digits == 0 {
             return None;
         }
-        let value = rest[..digits]
-            .iter()
-            .fold(0, |value, c| value * 10 + i32::from(c - b'0'));
+        let value = rest[..digits].iter().fold(0, |value, c| value * 10 + i32::from(c - b'0'));
         seconds += value * unit;
         rest = &rest[digits..];
         match rest {
@@ -88,15 +73,7 @@ struct Time<'a> {
     zone: &'a Zone,
 }
 
-const DAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
+const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -118,19 +95,14 @@ const MIN_SECONDS: i64 = -67_768_040_609_740_800;
 
 impl<'a> Time<'a> {
     fn new(seconds: i64, zone: &'a Zone) -> Time<'a> {
-        let seconds = if (MIN_SECONDS..=MAX_SECONDS).contains(&seconds) {
-            seconds
-        } else {
-            0
-        };
+        let seconds = if (MIN_SECONDS..=MAX_SECONDS).contains(&seconds) { seconds } else { 0 };
         let local = seconds + i64::from(zone.offset);
         let (days, rest) = (local.div_euclid(86_400), local.rem_euclid(86_400));
         // Years begin in March here, so that the leap day is their last.
         let shifted = days + 719_468;
         let era = shifted.div_euclid(146_097);
         let day_of_era = shifted.rem_euclid(146_097);
-        let year_of_era =
-            (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let march_month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * march_month + 2) / 5 + 1;
@@ -222,9 +194,7 @@ fn expand(format: &[u8], time: &Time<'_>, out: &mut Vec<u8>) {
         if let Some(b'E' | b'O') = format.get(at) {
             at += 1;
         }
-        let known = format
-            .get(at)
-            .is_some_and(|&letter| conversion(letter, style, time, out));
+        let known = format.get(at).is_some_and(|&letter| conversion(letter, style, time, out));
         at = (at + 1).min(format.len());
         if !known {
             push_text(&format[start..at], 0, style, out);
@@ -314,11 +284,7 @@ fn offset(seconds: i32, pad: u8) -> Vec<u8> {
 fn push_number(value: i64, digits: usize, pad: u8, style: Style, out: &mut Vec<u8>) {
     let pad = if style.pad == 0 { pad } else { style.pad };
     // Without filling a width asked for is still made, with blanks.
-    let width = if pad == b'-' {
-        style.width
-    } else {
-        digits.max(style.width)
-    };
+    let width = if pad == b'-' { style.width } else { digits.max(style.width) };
     let text = value.abs().to_string();
     let sign = usize::from(value < 0);
     let missing = width.saturating_sub(text.len() + sign);
@@ -336,17 +302,9 @@ fn push_number(value: i64, digits: usize, pad: u8, style: Style, out: &mut Vec<u
 
 fn push_text(text: &[u8], letter: u8, style: Style, out: &mut Vec<u8>) {
     let pad = if style.pad == b'0' { b'0' } else { b' ' };
-    out.extend(std::iter::repeat_n(
-        pad,
-        style.width.saturating_sub(text.len()),
-    ));
-    let upper = (style.upper && letter != b'P')
-        || (style.swap && matches!(letter, b'a' | b'A' | b'b' | b'B' | b'h'));
-    if upper {
-        out.extend(text.to_ascii_uppercase())
-    } else {
-        out.extend_from_slice(text)
-    }
+    out.extend(std::iter::repeat_n(pad, style.width.saturating_sub(text.len())));
+    let upper = (style.upper && letter != b'P') || (style.swap && matches!(letter, b'a' | b'A' | b'b' | b'B' | b'h'));
+    if upper { out.extend(text.to_ascii_uppercase()) } else { out.extend_from_slice(text) }
 }
 
 #[cfg(test)]
@@ -361,16 +319,10 @@ mod tests {
     #[test]
     fn dates() {
         assert_eq!(show("%F %T %Z", 0, ""), "1970-01-01 00:00:00 UTC");
-        assert_eq!(
-            show("%c", 1_709_210_096, "EST5"),
-            "Thu Feb 29 07:34:56 2024"
-        );
+        assert_eq!(show("%c", 1_709_210_096, "EST5"), "Thu Feb 29 07:34:56 2024");
         assert_eq!(show("%z %Z", 0, "<+0530>-5:30"), "+0530 +0530");
         assert_eq!(show("%G-W%V-%u", 1_230_768_000, "UTC0"), "2009-W01-4");
-        assert_eq!(
-            show("%-d %_H %^a %5Y %q %", 86_400 * 3, "UTC"),
-            "4  0 SUN 01970 %q %"
-        );
+        assert_eq!(show("%-d %_H %^a %5Y %q %", 86_400 * 3, "UTC"), "4  0 SUN 01970 %q %");
         assert_eq!(show("%Y-%m-%d", -62_135_596_801, "UTC"), "0-12-31");
         assert_eq!(show("%s", i64::MAX, "UTC"), "0");
     }
@@ -381,19 +333,8 @@ mod tests {
     fn like_bash() {
         use crate::text::oracle::{self, Random};
         let mut random = Random::seeded();
-        let zones = [
-            "UTC",
-            "UTC0",
-            "EST5",
-            "<+0530>-5:30",
-            "ABC-2",
-            "Nowhere/City",
-            "XX3",
-            "",
-            ":UTC",
-            "PST8:15:20",
-            "<-03>3",
-        ];
+        let zones =
+            ["UTC", "UTC0", "EST5", "<+0530>-5:30", "ABC-2", "Nowhere/City", "XX3", "", ":UTC", "PST8:15:20", "<-03>3"];
         let letters = b"aAbBcCdDeFgGhHIjklmMnpPrRsStTuUVwWxXyYzZ%qEO+i";
         let cases: Vec<(i64, &str, String)> = (0..4000)
             .map(|_| {
@@ -421,13 +362,7 @@ mod tests {
         }
         let ours: Vec<Vec<u8>> = cases
             .iter()
-            .map(|(seconds, zone, format)| {
-                strftime(
-                    format.as_bytes(),
-                    *seconds,
-                    &Zone::from_tz(Some(zone.as_bytes())),
-                )
-            })
+            .map(|(seconds, zone, format)| strftime(format.as_bytes(), *seconds, &Zone::from_tz(Some(zone.as_bytes()))))
             .collect();
         oracle::compare(&cases, &ours, &oracle::answers(&oracle::bash(&script)));
     }

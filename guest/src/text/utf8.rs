@@ -15,9 +15,7 @@ pub fn decode(text: &[u8]) -> (Option<char>, usize) {
         0xf0..=0xf4 => 4,
         _ => return (None, 1),
     };
-    let decoded = text
-        .get(..length)
-        .and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let decoded = text.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok());
     match decoded.and_then(|text| text.chars().next()) {
         Some(c) => (Some(c), length),
         None => (None, 1),
@@ -60,11 +58,7 @@ pub fn chars(text: &[u8]) -> impl Iterator<Item = (Option<char>, &[u8])> {
 
 /// The number of characters (`${#v}`).
 pub fn char_count(text: &[u8]) -> usize {
-    if text.is_ascii() {
-        text.len()
-    } else {
-        chars(text).count()
-    }
+    if text.is_ascii() { text.len() } else { chars(text).count() }
 }
 
 /// The byte offset of character number `index`, or the text's length if it has fewer (`${v:o:l}`).
@@ -84,23 +78,10 @@ pub fn encode(code: u32, out: &mut Vec<u8>) {
         0x800..=0xffff => out.extend([0xe0 | (code >> 12) as u8, tail(6), tail(0)]),
         0x1_0000..=0x1f_ffff => out.extend([0xf0 | (code >> 18) as u8, tail(12), tail(6), tail(0)]),
         0x20_0000..=0x3ff_ffff => {
-            out.extend([
-                0xf8 | (code >> 24) as u8,
-                tail(18),
-                tail(12),
-                tail(6),
-                tail(0),
-            ]);
+            out.extend([0xf8 | (code >> 24) as u8, tail(18), tail(12), tail(6), tail(0)]);
         }
         0x400_0000..=0x7fff_ffff => {
-            out.extend([
-                0xfc | (code >> 30) as u8,
-                tail(24),
-                tail(18),
-                tail(12),
-                tail(6),
-                tail(0),
-            ]);
+            out.extend([0xfc | (code >> 30) as u8, tail(24), tail(18), tail(12), tail(6), tail(0)]);
         }
         // More than 31 bits have no form at all.
         _ => {}

@@ -149,6 +149,7 @@ impl Shell {
     /// The variable is read-only, or the subscript is out of range.
     pub fn assign_place(&mut self, place: &Place, value: Vec<u8>, append: bool) -> Result<(), Refused> {
         match &place.key {
+            _ if place.name == Sym::NOWHERE => Err(Refused),
             None => self.assign(place.name, value, append),
             Some(key) => self.assign_element(place.name, key, value, append),
         }

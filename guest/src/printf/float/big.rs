@@ -27,9 +27,7 @@ impl Big {
     pub fn from_digits(digits: &[u8]) -> Big {
         let mut big = Big(Vec::new());
         for chunk in digits.chunks(9) {
-            let value = chunk
-                .iter()
-                .fold(0, |value, &digit| value * 10 + u32::from(digit - b'0'));
+            let value = chunk.iter().fold(0, |value, &digit| value * 10 + u32::from(digit - b'0'));
             big.multiply_add(10u32.pow(chunk.len() as u32), value);
         }
         big
@@ -116,9 +114,7 @@ impl Big {
     }
 
     pub fn bit(&self, bit: usize) -> bool {
-        self.0
-            .get(bit / 32)
-            .is_some_and(|word| word >> (bit % 32) & 1 == 1)
+        self.0.get(bit / 32).is_some_and(|word| word >> (bit % 32) & 1 == 1)
     }
 
     /// `count` bits of `self / divisor`, which is at least 1 and less than 2, and whether there is more.
@@ -147,11 +143,7 @@ impl Big {
         }
         let mut out = Vec::with_capacity(chunks.len() * 9);
         for (index, chunk) in chunks.iter().rev().enumerate() {
-            let text = if index == 0 {
-                chunk.to_string()
-            } else {
-                format!("{chunk:09}")
-            };
+            let text = if index == 0 { chunk.to_string() } else { format!("{chunk:09}") };
             out.extend_from_slice(text.as_bytes());
         }
         out
@@ -159,9 +151,7 @@ impl Big {
 
     /// Takes away the bits from `low` on and returns them, which must fit.
     pub fn take_from(&mut self, low: usize) -> u32 {
-        let value = (low..low + 32)
-            .rev()
-            .fold(0, |value, bit| value << 1 | u32::from(self.bit(bit)));
+        let value = (low..low + 32).rev().fold(0, |value, bit| value << 1 | u32::from(self.bit(bit)));
         self.0.truncate(low.div_ceil(32));
         if !low.is_multiple_of(32)
             && let Some(top) = self.0.get_mut(low / 32)

@@ -27,13 +27,7 @@ pub(super) enum Value {
 }
 
 impl Extended {
-    pub const ZERO: Extended = Extended {
-        negative: false,
-        value: Value::Finite {
-            mantissa: 0,
-            exponent: 0,
-        },
-    };
+    pub const ZERO: Extended = Extended { negative: false, value: Value::Finite { mantissa: 0, exponent: 0 } };
 
     /// A small whole number, exactly.
     pub fn from_u64(number: u64) -> Extended {
@@ -41,14 +35,8 @@ impl Extended {
             return Extended::ZERO;
         }
         let shift = number.leading_zeros();
-        let value = Value::Finite {
-            mantissa: number << shift,
-            exponent: -(shift as i32),
-        };
-        Extended {
-            negative: false,
-            value,
-        }
+        let value = Value::Finite { mantissa: number << shift, exponent: -(shift as i32) };
+        Extended { negative: false, value }
     }
 }
 

@@ -8,16 +8,12 @@ const MAX_DIGITS: usize = 5200;
 
 /// Reads a number from the beginning of `text`: the value, how much was read, and whether it was out of range.
 pub(in crate::printf) fn parse(text: &[u8]) -> (Extended, usize, bool) {
-    let blanks = text
-        .iter()
-        .take_while(|c| matches!(c, b' ' | b'\t'..=b'\r'))
-        .count();
+    let blanks = text.iter().take_while(|c| matches!(c, b' ' | b'\t'..=b'\r')).count();
     let mut at = blanks;
     let negative = text.get(at) == Some(&b'-');
     at += usize::from(matches!(text.get(at), Some(b'-' | b'+')));
     let rest = &text[at..];
-    let starts =
-        |word: &[u8]| rest.len() >= word.len() && rest[..word.len()].eq_ignore_ascii_case(word);
+    let starts = |word: &[u8]| rest.len() >= word.len() && rest[..word.len()].eq_ignore_ascii_case(word);
     let value = |value, length| (Extended { negative, value }, at + length, false);
     if starts(b"infinity") {
         return value(Value::Infinite, 8);
@@ -28,11 +24,7 @@ pub(in crate::printf) fn parse(text: &[u8]) -> (Extended, usize, bool) {
     if starts(b"nan") {
         return value(Value::NotANumber, 3 + payload(&rest[3..]));
     }
-    let read = if starts(b"0x") {
-        hexadecimal(&rest[2..]).map(|read| (read.0, read.1 + 2, read.2))
-    } else {
-        None
-    };
+    let read = if starts(b"0x") { hexadecimal(&rest[2..]).map(|read| (read.0, read.1 + 2, read.2)) } else { None };
     let Some((value, length, out_of_range)) = read.or_else(|| decimal(rest)) else {
         return (Extended::ZERO, 0, false);
     };
@@ -44,15 +36,8 @@ fn payload(rest: &[u8]) -> usize {
     if rest.first() != Some(&b'(') {
         return 0;
     }
-    let inside = rest[1..]
-        .iter()
-        .take_while(|&&c| c.is_ascii_alphanumeric() || c == b'_')
-        .count();
-    if rest.get(1 + inside) == Some(&b')') {
-        inside + 2
-    } else {
-        0
-    }
+    let inside = rest[1..].iter().take_while(|&&c| c.is_ascii_alphanumeric() || c == b'_').count();
+    if rest.get(1 + inside) == Some(&b')') { inside + 2 } else { 0 }
 }
 
 type Read = Option<(Value, usize, bool)>;
@@ -70,12 +55,7 @@ struct Digits {
 
 /// Reads digits with at most one point; `None` if there is no digit.
 fn scan(text: &[u8], is_digit: fn(&u8) -> bool) -> Option<Digits> {
-    let mut found = Digits {
-        digits: Vec::new(),
-        more: false,
-        exponent: 0,
-        length: 0,
-    };
+    let mut found = Digits { digits: Vec::new(), more: false, exponent: 0, length: 0 };
     let (mut point, mut any) = (false, false);
     for c in text {
         if *c == b'.' && !point {
@@ -99,29 +79,17 @@ fn scan(text: &[u8], is_digit: fn(&u8) -> bool) -> Option<Digits> {
 
 /// Reads an exponent: its value and the length with its letter; 0 if it is none.
 fn exponent(text: &[u8], letter: u8) -> (i64, usize) {
-    if !text
-        .first()
-        .is_some_and(|c| c.eq_ignore_ascii_case(&letter))
-    {
+    if !text.first().is_some_and(|c| c.eq_ignore_ascii_case(&letter)) {
         return (0, 0);
     }
     let sign = usize::from(matches!(text.get(1), Some(b'-' | b'+')));
-    let digits = text[1 + sign..]
-        .iter()
-        .take_while(|c| c.is_ascii_digit())
-        .count();
+    let digits = text[1 + sign..].iter().take_while(|c| c.is_ascii_digit()).count();
     if digits == 0 {
         return (0, 0);
     }
-    let value = text[1 + sign..1 + sign + digits]
-        .iter()
-        .fold(0i64, |value, c| {
-            (value * 10 + i64::from(c - b'0')).min(1 << 40)
-        });
-    (
-        if text[1] == b'-' { -value } else { value },
-        1 + sign + digits,
-    )
+    let value =
+        text[1 + sign..1 + sign + digits].iter().fold(0i64, |value, c| (value * 10 + i64::from(c - b'0')).min(1 << 40));
+    (if text[1] == b'-' { -value } else { value }, 1 + sign + digits)
 }
 
 fn decimal(text: &[u8]) -> Read {
@@ -237,11 +205,5 @@ fn round(bits: u128, exponent: i32, more: bool) -> (Value, bool) {
         return (Value::Infinite, true);
     }
     let tiny = mantissa >> 63 == 0;
-    (
-        Value::Finite {
-            mantissa: mantissa as u64,
-            exponent: last,
-        },
-        tiny && inexact,
-    )
+    (Value::Finite { mantissa: mantissa as u64, exponent: last }, tiny && inexact)
 }

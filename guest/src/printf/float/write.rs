@@ -22,16 +22,8 @@ pub(in crate::printf) fn format(number: &Extended, style: Style) -> Vec<u8> {
         Value::NotANumber => b"nan".to_vec(),
         Value::Finite { mantissa, exponent } => match style.letter {
             b'a' => hexadecimal(mantissa, exponent, style),
-            b'f' => fixed(
-                &Decimal::exact(mantissa, exponent),
-                style.precision.unwrap_or(6),
-                style.alternate,
-            ),
-            b'e' => scientific(
-                Decimal::exact(mantissa, exponent),
-                style.precision.unwrap_or(6),
-                style.alternate,
-            ),
+            b'f' => fixed(&Decimal::exact(mantissa, exponent), style.precision.unwrap_or(6), style.alternate),
+            b'e' => scientific(Decimal::exact(mantissa, exponent), style.precision.unwrap_or(6), style.alternate),
             _ => general(Decimal::exact(mantissa, exponent), style),
         },
     };
@@ -53,19 +45,12 @@ impl Decimal {
         if exponent >= 0 {
             number.shift_left(exponent as usize);
             let digits = number.digits();
-            return Decimal {
-                point: digits.len() as i64,
-                digits,
-            };
+            return Decimal { point: digits.len() as i64, digits };
         }
         // Whole part, then the fraction's digits, nine at a time.
         let low = exponent.unsigned_abs() as usize;
         let whole = if low < 64 { mantissa >> low } else { 0 };
-        let mut fraction = Big::from_u64(if low < 64 {
-            mantissa & ((1 << low) - 1)
-        } else {
-            mantissa
-        });
+        let mut fraction = Big::from_u64(if low < 64 { mantissa & ((1 << low) - 1) } else { mantissa });
         let mut digits = Big::from_u64(whole).digits();
         let mut point = digits.len() as i64;
         while !fraction.is_zero() {
@@ -82,10 +67,7 @@ impl Decimal {
         while digits.last() == Some(&b'0') {
             digits.pop();
         }
-        Decimal {
-            digits,
-            point: point - zeros as i64,
-        }
+        Decimal { digits, point: point - zeros as i64 }
     }
 
     /// Rounds to `count` digits (half to even); `point` moves when it carries over.
@@ -117,19 +99,12 @@ impl Decimal {
 
     /// The digit at `place` counted from the first one; 0 outside.
     fn digit(&self, place: i64) -> u8 {
-        usize::try_from(place)
-            .ok()
-            .and_then(|place| self.digits.get(place))
-            .copied()
-            .unwrap_or(b'0')
+        usize::try_from(place).ok().and_then(|place| self.digits.get(place)).copied().unwrap_or(b'0')
     }
 }
 
 fn fixed(number: &Decimal, precision: usize, alternate: bool) -> Vec<u8> {
-    let mut number = Decimal {
-        digits: number.digits.clone(),
-        point: number.point,
-    };
+    let mut number = Decimal { digits: number.digits.clone(), point: number.point };
     number.round(number.point.saturating_add(precision as i64));
     let mut out = Vec::new();
     for place in 0..number.point.max(0) {
@@ -156,11 +131,7 @@ fn scientific(mut number: Decimal, precision: usize, alternate: bool) -> Vec<u8>
     for place in 1..=precision as i64 {
         out.push(number.digit(place));
     }
-    let exponent = if number.digits.is_empty() {
-        0
-    } else {
-        number.point - 1
-    };
+    let exponent = if number.digits.is_empty() { 0 } else { number.point - 1 };
     let sign = if exponent < 0 { '-' } else { '+' };
     out.extend_from_slice(format!("e{sign}{:02}", exponent.abs()).as_bytes());
     out
@@ -169,20 +140,12 @@ fn scientific(mut number: Decimal, precision: usize, alternate: bool) -> Vec<u8>
 fn general(mut number: Decimal, style: Style) -> Vec<u8> {
     let precision = style.precision.unwrap_or(6).max(1);
     number.round(precision as i64);
-    let exponent = if number.digits.is_empty() {
-        0
-    } else {
-        number.point - 1
-    };
+    let exponent = if number.digits.is_empty() { 0 } else { number.point - 1 };
     if exponent < -4 || exponent >= precision as i64 {
         while !style.alternate && number.digits.last() == Some(&b'0') {
             number.digits.pop();
         }
-        let digits = if style.alternate {
-            precision
-        } else {
-            number.digits.len().max(1)
-        };
+        let digits = if style.alternate { precision } else { number.digits.len().max(1) };
         return scientific(number, digits - 1, style.alternate);
     }
     let decimals = precision as i64 - 1 - exponent;
@@ -200,10 +163,7 @@ fn general(mut number: Decimal, style: Style) -> Vec<u8> {
 
 fn hexadecimal(mantissa: u64, exponent: i32, style: Style) -> Vec<u8> {
     // One digit before the point, fifteen behind it.
-    let (mut mantissa, mut exponent) = (
-        u128::from(mantissa),
-        if mantissa == 0 { 0 } else { exponent + 60 },
-    );
+    let (mut mantissa, mut exponent) = (u128::from(mantissa), if mantissa == 0 { 0 } else { exponent + 60 });
     if let Some(precision) = style.precision
         && precision < 15
     {

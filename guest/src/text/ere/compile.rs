@@ -66,19 +66,12 @@ impl CharSet {
     }
 
     pub fn contains(&self, code: u32) -> bool {
-        if code < 128 {
-            self.ascii >> code & 1 == 1
-        } else {
-            code < RAW && self.decide(code)
-        }
+        if code < 128 { self.ascii >> code & 1 == 1 } else { code < RAW && self.decide(code) }
     }
 
     fn decide(&self, code: u32) -> bool {
         let set = &self.set;
-        let found = set
-            .ranges
-            .iter()
-            .any(|&(from, to)| (from..=to).contains(&code))
+        let found = set.ranges.iter().any(|&(from, to)| (from..=to).contains(&code))
             || set.classes.iter().any(|class| class.contains(code))
             || (set.word && code == u32::from('_'));
         found != set.negated
@@ -89,11 +82,7 @@ impl CharSet {
 const MAX_OPS: usize = 60_000;
 
 pub(super) fn compile(expression: &Expression, nocase: bool) -> Result<Program, RegexError> {
-    let mut compiler = Compiler {
-        ops: Vec::new(),
-        sets: Vec::new(),
-        loops: expression.back_references.then_some(0),
-    };
+    let mut compiler = Compiler { ops: Vec::new(), sets: Vec::new(), loops: expression.back_references.then_some(0) };
     compiler.node(&expression.node)?;
     compiler.push(Op::Match)?;
     Ok(Program {

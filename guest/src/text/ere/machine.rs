@@ -42,11 +42,7 @@ impl Input<'_> {
     fn char(&self, at: usize) -> Option<(u32, usize)> {
         let byte = *self.text.get(at)?;
         if byte < 0x80 {
-            let byte = if self.program.nocase {
-                byte.to_ascii_lowercase()
-            } else {
-                byte
-            };
+            let byte = if self.program.nocase { byte.to_ascii_lowercase() } else { byte };
             return Some((u32::from(byte), at + 1));
         }
         Some(match utf8::decode(&self.text[at..]) {
@@ -93,11 +89,7 @@ struct Threads {
 
 impl Threads {
     fn new(size: usize) -> Threads {
-        Threads {
-            order: Vec::with_capacity(size.min(64)),
-            seen: vec![0; size],
-            round: 1,
-        }
+        Threads { order: Vec::with_capacity(size.min(64)), seen: vec![0; size], round: 1 }
     }
     fn clear(&mut self) {
         self.order.clear();
@@ -129,10 +121,7 @@ fn find(input: &Input<'_>) -> Option<(usize, usize)> {
             follow(input, 0, at, &mut now, &mut stack, |pc| starts[pc] = at);
         }
         // Threads that began earlier come first and have the instruction to themselves.
-        let leader = now
-            .order
-            .iter()
-            .find(|&&pc| matches!(input.program.ops[pc], Op::Match));
+        let leader = now.order.iter().find(|&&pc| matches!(input.program.ops[pc], Op::Match));
         if let Some(&pc) = leader {
             let start = starts[pc];
             if best.is_none_or(|(first, _)| start <= first) {
@@ -145,14 +134,10 @@ fn find(input: &Input<'_>) -> Option<(usize, usize)> {
         next.clear();
         for &pc in &now.order {
             let start = starts[pc];
-            if best.is_some_and(|(first, _)| start > first)
-                || !input.takes(input.program.ops[pc], code)
-            {
+            if best.is_some_and(|(first, _)| start > first) || !input.takes(input.program.ops[pc], code) {
                 continue;
             }
-            follow(input, pc + 1, after, &mut next, &mut stack, |pc| {
-                next_starts[pc] = start
-            });
+            follow(input, pc + 1, after, &mut next, &mut stack, |pc| next_starts[pc] = start);
         }
         std::mem::swap(&mut now, &mut next);
         std::mem::swap(&mut starts, &mut next_starts);
@@ -212,25 +197,14 @@ fn groups(input: &Input<'_>, start: usize, end: usize) -> Option<Vec<usize>> {
             let pc = now.order[index];
             if input.takes(input.program.ops[pc], code) {
                 current.copy_from_slice(&slots[pc * width..(pc + 1) * width]);
-                follow_saving(
-                    input,
-                    pc + 1,
-                    after,
-                    &mut next,
-                    &mut current,
-                    &mut next_slots,
-                );
+                follow_saving(input, pc + 1, after, &mut next, &mut current, &mut next_slots);
             }
         }
         std::mem::swap(&mut now, &mut next);
         std::mem::swap(&mut slots, &mut next_slots);
         at = after;
     }
-    let pc = now
-        .order
-        .iter()
-        .copied()
-        .find(|&pc| matches!(input.program.ops[pc], Op::Match))?;
+    let pc = now.order.iter().copied().find(|&pc| matches!(input.program.ops[pc], Op::Match))?;
     Some(slots[pc * width..(pc + 1) * width].to_vec())
 }
 

@@ -25,9 +25,7 @@ impl Regex {
     /// Compiles `source`; quoted parts have been escaped with [`escape_into`].
     pub fn new(source: &[u8], nocase: bool) -> Result<Regex, RegexError> {
         let expression = parse::parse(source, nocase)?;
-        Ok(Regex {
-            program: compile::compile(&expression, nocase)?,
-        })
+        Ok(Regex { program: compile::compile(&expression, nocase)? })
     }
 
     /// The spans of the match and its groups (BASH_REMATCH); `None` for a group that took no part.
@@ -44,20 +42,7 @@ pub fn escape_into(text: &[u8], source: &mut Vec<u8>) {
         if !plain
             && matches!(
                 c,
-                b'\\'
-                    | b'.'
-                    | b'['
-                    | b']'
-                    | b'('
-                    | b')'
-                    | b'*'
-                    | b'+'
-                    | b'?'
-                    | b'{'
-                    | b'}'
-                    | b'^'
-                    | b'$'
-                    | b'|'
+                b'\\' | b'.' | b'[' | b']' | b'(' | b')' | b'*' | b'+' | b'?' | b'{' | b'}' | b'^' | b'$' | b'|'
             )
         {
             source.push(b'\\');

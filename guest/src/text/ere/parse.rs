@@ -83,11 +83,7 @@ const TOO_DEEP: RegexError = RegexError("Regular expression too big");
 pub(super) fn parse(source: &[u8], nocase: bool) -> Parsed<Expression> {
     let mut parser = Parser::new(source, nocase);
     let node = parser.alternatives()?;
-    Ok(Expression {
-        node,
-        groups: parser.groups,
-        back_references: parser.back_references,
-    })
+    Ok(Expression { node, groups: parser.groups, back_references: parser.back_references })
 }
 
 /// Does the source end inside a bracket expression?
@@ -118,15 +114,7 @@ fn bracket_end(source: &[u8], at: usize) -> Option<usize> {
 
 impl<'a> Parser<'a> {
     fn new(source: &'a [u8], nocase: bool) -> Parser<'a> {
-        Parser {
-            source,
-            at: 0,
-            groups: 0,
-            closed: Vec::new(),
-            back_references: false,
-            depth: 0,
-            nocase,
-        }
+        Parser { source, at: 0, groups: 0, closed: Vec::new(), back_references: false, depth: 0, nocase }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -166,11 +154,7 @@ impl<'a> Parser<'a> {
         }
         self.closed.extend(elsewhere);
         self.depth -= 1;
-        Ok(if all.len() == 1 {
-            all.remove(0)
-        } else {
-            Node::Alternatives(all)
-        })
+        Ok(if all.len() == 1 { all.remove(0) } else { Node::Alternatives(all) })
     }
 
     fn branch(&mut self) -> Parsed<Node> {
@@ -183,9 +167,7 @@ impl<'a> Parser<'a> {
                 return Err(BAD_REPEAT);
             }
             let atom = self.atom()?;
-            if matches!(atom, Node::Assert(_))
-                && matches!(self.peek(), Some(b'*' | b'+' | b'?' | b'{'))
-            {
+            if matches!(atom, Node::Assert(_)) && matches!(self.peek(), Some(b'*' | b'+' | b'?' | b'{')) {
                 return Err(BAD_REPEAT);
             }
             parts.push(self.repeated(atom)?);
@@ -212,24 +194,14 @@ impl<'a> Parser<'a> {
                 self.at += 1;
             }
             // `a**` is `a*`.
-            if let (
-                Node::Repeat {
-                    min: 0, max: None, ..
-                },
-                b'*',
-            ) = (&node, c)
-            {
+            if let (Node::Repeat { min: 0, max: None, .. }, b'*') = (&node, c) {
                 continue;
             }
             nested += 1;
             if self.depth + nested > MAX_DEPTH {
                 return Err(TOO_DEEP);
             }
-            node = Node::Repeat {
-                node: Box::new(node),
-                min,
-                max,
-            };
+            node = Node::Repeat { node: Box::new(node), min, max };
         }
         Ok(node)
     }
@@ -238,11 +210,7 @@ impl<'a> Parser<'a> {
     fn count(&mut self) -> Parsed<(u32, Option<u32>)> {
         self.at += 1;
         let min = self.number()?;
-        let max = if self.eat(b',') {
-            self.number()?
-        } else {
-            Some(min.ok_or(BAD_COUNT)?)
-        };
+        let max = if self.eat(b',') { self.number()? } else { Some(min.ok_or(BAD_COUNT)?) };
         if !self.eat(b'}') {
             return Err(BAD_COUNT);
         }
@@ -303,14 +271,7 @@ impl<'a> Parser<'a> {
         let Some(c) = self.peek() else {
             return Err(RegexError("Trailing backslash"));
         };
-        let class = |class, word, negated| {
-            Node::Set(Set {
-                negated,
-                ranges: Vec::new(),
-                classes: vec![class],
-                word,
-            })
-        };
+        let class = |class, word, negated| Node::Set(Set { negated, ranges: Vec::new(), classes: vec![class], word });
         let node = match c {
             b'w' => class(Class::Alnum, true, false),
             b'W' => class(Class::Alnum, true, true),
@@ -340,10 +301,7 @@ impl<'a> Parser<'a> {
     fn bracket(&mut self) -> Parsed<Node> {
         const UNMATCHED: RegexError = RegexError("Unmatched [, [^, [:, [., or [=");
         self.at += 1;
-        let mut set = Set {
-            negated: self.eat(b'^'),
-            ..Set::default()
-        };
+        let mut set = Set { negated: self.eat(b'^'), ..Set::default() };
         let first = self.at;
         loop {
             match self.peek() {
@@ -355,24 +313,19 @@ impl<'a> Parser<'a> {
                 Some(from) => from,
                 None => {
                     // A class is no end of a range.
-                    if self.peek() == Some(b'-')
-                        && !matches!(self.source.get(self.at + 1), Some(b']') | None)
-                    {
+                    if self.peek() == Some(b'-') && !matches!(self.source.get(self.at + 1), Some(b']') | None) {
                         return Err(RegexError("Invalid range end"));
                     }
                     continue;
                 }
             };
-            let range = self.peek() == Some(b'-')
-                && self.source.get(self.at + 1).is_some_and(|&c| c != b']');
+            let range = self.peek() == Some(b'-') && self.source.get(self.at + 1).is_some_and(|&c| c != b']');
             if !range {
                 set.ranges.push((from, from));
                 continue;
             }
             self.at += 1;
-            let to = if self.peek() == Some(b'[')
-                && matches!(self.source.get(self.at + 1), Some(b':' | b'='))
-            {
+            let to = if self.peek() == Some(b'[') && matches!(self.source.get(self.at + 1), Some(b':' | b'=')) {
                 None
             } else {
                 self.member(&mut set)?
