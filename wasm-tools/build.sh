@@ -9,10 +9,12 @@ out=$(mkdir -p "$1" && cd "$1" && pwd)
 sysroot=$(cd "$2" && pwd)
 shift 2
 selected=("$@") tools=("$@")
-[ ${#selected[@]} -gt 0 ] || tools=(coreutils findutils grep sed gawk jq diffutils patch tar gzip bzip2 xz bc tree xxd util-linux hostname)
-work=$out/.work src=$work/src
+[ ${#selected[@]} -gt 0 ] ||
+  tools=(coreutils findutils grep sed gawk jq diffutils patch tar gzip bzip2 xz bc tree xxd util-linux hostname)
+work=$out/.work
 mkdir -p "$work"/{stamps,build,logs}
 export PATH=$sysroot/bin:$PATH LC_ALL=C coquina_overlay=$here/overlay/include coquina_lib=$work/lib
+export here out src=$work/src
 unset CONFIG_SITE CC CFLAGS CPPFLAGS LDFLAGS LIBS MAKEFLAGS
 . "$here/recipes/lib.sh"
 
@@ -22,24 +24,24 @@ digest() { sha256sum | cut -d' ' -f1; }
 toolchain=$(cd "$sysroot" && find -L bin cc -type f -print0 | sort -z | xargs -0 sha256sum | digest)
 
 # What configure found out, good for this toolchain only.
-cache=$work/config-$({ echo "$toolchain"; cat "$here/config.site"; find "$here"/overlay/{include,lib} -type f | sort | xargs cat; } | digest).cache
+common=$({ echo "$toolchain"; find "$here"/config.site "$here"/overlay/{include,lib} -type f | sort | xargs cat; } | digest)
+export cache=$work/config-$common.cache
 find "$work" -maxdepth 1 -name 'config-*.cache' ! -path "$cache" -delete
 
 # Functions in which the tools need glibc's behaviour.
 (
   mkdir -p "$coquina_lib" && cd "$coquina_lib"
-  stamp=$({ echo "$toolchain"; cat "$here"/overlay/lib/*.c "$here/overlay/include/error.h"; } | digest)
-  [ "$(cat stamp 2>/dev/null)" = "$stamp" ] && exit
+  [ "$(cat stamp 2>/dev/null)" = "$common" ] && exit
   archive libcoquina-tools.a -isystem "$coquina_overlay" -- "$here"/overlay/lib/*.c
-  echo "$stamp" >stamp
+  echo "$common" >stamp
 )
 
 inputs() { # TOOL: a digest of all it is made from
   local package overlay
   {
-    echo "$toolchain"
-    cat "$here/config.site" "$here/recipes/lib.sh" "$here/recipes/$1.sh"
-    for overlay in include lib $(grep -o 'overlay/[a-z]*' "$here/recipes/$1.sh" | cut -d/ -f2 | sort -u); do
+    echo "$common"
+    cat "$here/recipes/lib.sh" "$here/recipes/$1.sh"
+    for overlay in $(grep -o 'overlay/[a-z]*' "$here/recipes/$1.sh" | cut -d/ -f2 | sort -u); do
       find "$here/overlay/" -path "$here/overlay/$overlay*" -type f | sort | xargs cat
     done
     for package in $packages; do awk -v n="$package" '/^package / { on = $2 == n } on' "$here/sources.lock"; done
@@ -66,15 +68,17 @@ one() { # TOOL
   "$here/fetch.sh" "$work" $packages
   rm -rf "${work:?}/build/$tool" "$work/stamps/$tool"
   mkdir -p "$work/build/$tool"
-  (cd "$work/build/$tool" && set -ex && build) >"$log" 2>&1 & # not in the condition itself: there set -e would not hold
-  wait $! || {
+  (cd "$work/build/$tool" && bash -exc '. "$here/recipes/lib.sh"; . "$here/recipes/$1.sh"; build' bash "$tool") >"$log" 2>&1 || {
     grep -nE 'error:|undefined symbol|Error [0-9]' "$log" | tail -n 20 >&2 || tail -n 20 "$log" >&2
     echo "tools: $tool failed; the whole log is $log" >&2
     exit 1
   }
   rm -rf "${work:?}/build/$tool"
+  (cd "$src" && for package in $packages; do rm -rf "$package" "$package.version"; done) # unpacked again when needed
   echo "$stamp" >"$work/stamps/$tool"
-  echo "tools: $tool done in $((SECONDS - start)) s: $(cd "$out" && for m in $modules; do printf '%s %s kB  ' "$m" $(($(stat -c %s "$m.wasm") / 1024)); done)"
+  echo "tools: $tool done in $((SECONDS - start)) s:$(cd "$out" && for m in $modules; do
+    printf ' %s %s KiB' "$m" $(($(stat -c %s "$m.wasm") / 1024))
+  done)"
 }
 
 for tool in "${tools[@]}"; do (one "$tool"); done

@@ -31,8 +31,8 @@ private_apt() {
     awk 'BEGIN { RS = ""; ORS = "\n\n" } /Suites:[^\n]*bookworm/' >"$apt/parts/machine.sources" || true
   opts=(-o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$apt/parts" -o Dir::State::lists="$apt/lists"
     -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root)
-  [ -n "${updated:-}" ] && return
-  updated=1
+  [ -n "$(find "$apt/updated" -mmin -30 2>/dev/null)" ] && return
+  touch "$apt/updated"
   say "reading the archive's list of sources"
   apt-get "${opts[@]}" -qq update >&2 || apt-get "${opts[@]}" -qq update >&2 || say "apt-get update failed; going on"
 }

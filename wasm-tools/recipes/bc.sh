@@ -15,9 +15,9 @@ build() {
   host/fbc -c "$s/bc/libmath.b" </dev/null | sed '$d' |
     sed -e 's/.*/"&",/' -e '1s/^/{/' -e '$s/,$/,0}/' >target/libmath.h
 
-  coquina-cc -O2 "${flags[@]}" -Itarget -I"$s/bc" "${bc[@]}" -o target/bc
+  compile "${flags[@]}" -Itarget -I"$s/bc" "${bc[@]}" -o target/bc
   # Debian's patch has dc call functions of number.h that some of its files do not include.
-  coquina-cc -O2 "${flags[@]}" -include stdio.h -include number.h -I"$s/dc" "${dc[@]}" -o target/dc
+  compile "${flags[@]}" -include stdio.h -include number.h -I"$s/dc" "${dc[@]}" -o target/dc
   install_wasm target/bc bc
   install_wasm target/dc dc
 }

@@ -3,6 +3,6 @@ packages="bzip2"
 modules="bzip2"
 
 build() {
-  coquina-cc -O2 -w -D_FILE_OFFSET_BITS=64 "$src"/bzip2/{blocksort,huffman,crctable,randtable,compress,decompress,bzlib,bzip2}.c -o bzip2
+  compile -D_FILE_OFFSET_BITS=64 "$src"/bzip2/{blocksort,huffman,crctable,randtable,compress,decompress,bzlib,bzip2}.c -o bzip2
   install_wasm bzip2 bzip2
 }

@@ -1,5 +1,6 @@
-# GNU coreutils as one program that looks at the name it was called by, and two that fork as programs of their own, since
-# forking needs exceptions in the module; stdbuf is not in upstream's list of what one program holds. Without fork, `sort --compress-program` and `install -s` fail with ENOSYS.
+# GNU coreutils as one program that looks at the name it was called by; as programs of their own the two that fork, since that
+# needs exceptions in the module, and stdbuf, which upstream leaves out of the one program. Without fork,
+# `sort --compress-program` and `install -s` fail with ENOSYS.
 packages="coreutils"
 modules="coreutils timeout split stdbuf"
 
@@ -13,7 +14,7 @@ build() {
   targets . src/libsinglebin_stat_a-stat.o CPPFLAGS=-D__linux__ # it then knows Linux's names of file systems
   targets . src/coreutils
   install_wasm src/coreutils coreutils
-  coquina-cc -O2 -c "$here/overlay/timeout-exec.c" -o timeout-exec.o
+  compile -c "$here/overlay/timeout-exec.c" -o timeout-exec.o
   COQUINA_SJLJ=1 targets . src/timeout CPPFLAGS="-include $here/overlay/timeout.h" LIBS="$PWD/timeout-exec.o -L$coquina_lib -lcoquina-tools"
   COQUINA_SJLJ=1 targets . src/split
   install_wasm src/timeout timeout

@@ -3,6 +3,6 @@ packages="hostname"
 modules="hostname"
 
 build() {
-  coquina-cc -O2 -w -I"$here/overlay/hostname" -include "$here/overlay/hostname/first.h" "$src/hostname/hostname.c" -o hostname
+  compile -I"$here/overlay/hostname" -include "$here/overlay/hostname/first.h" "$src/hostname/hostname.c" -o hostname
   install_wasm hostname hostname
 }

@@ -28,6 +28,6 @@ build() {
   for name in $jq_math $jq_functions; do flags+=("-DHAVE_${name^^}=1"); done
   archive libjq.a -I. -Isrc -I"$src/jq/src" -I"$src/libonig/src" "${flags[@]}" -- "$src"/jq/src/{builtin,bytecode,compile,execute,jq_test,jv}.c \
     "$src"/jq/src/{jv_alloc,jv_aux,jv_dtoa,jv_file,jv_parse,jv_print,jv_unicode,linker,locfile,util,lexer,parser,main}.c
-  coquina-cc -O2 libjq.a onig/libonig.a -o jq
+  compile libjq.a onig/libonig.a -o jq
   install_wasm jq jq
 }

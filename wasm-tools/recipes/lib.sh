@@ -1,4 +1,4 @@
-# lib.sh: what the recipes use. build.sh sources it and then one recipe, in a folder of its own, with these set:
+# lib.sh: what the recipes use. build.sh sources it and then one recipe, in a folder of its own, with these exported:
 #   src      unpacked sources, one folder a package, never written to
 #   out      where the finished NAME.wasm goes
 #   cache    configure's answers, shared; made by the first recipe (coreutils)
@@ -26,14 +26,20 @@ targets() { # FOLDER TARGET...
   make "${quiet[@]}" "$@"
 }
 
-# A few C files without a build system of their own, into an archive.
+# The compiler, for C files without a build system of their own.
+compile() {
+  coquina-cc -O2 -w -ffile-prefix-map="$src/=" "$@"
+}
+
+# C files into an archive.
 archive() { # ARCHIVE FLAGS -- FILES
   local archive=$1 flags=() objects=() file
   shift
   while [ "$1" != -- ]; do flags+=("$1"); shift; done
   shift
   for file; do objects+=("$(basename "$file" .c).o"); done
-  printf '%s\n' "$@" | xargs -P 2 -I{} sh -c 'coquina-cc "$@" -c {} -o "$(basename {} .c).o"' sh -O2 -w "${flags[@]}"
+  export -f compile
+  printf '%s\n' "$@" | xargs -P 2 -I{} bash -c 'compile "$@" -c {} -o "$(basename {} .c).o"' bash "${flags[@]}"
   rm -f "$archive"
   coquina-ar rcs "$archive" "${objects[@]}"
 }

@@ -3,6 +3,6 @@ packages="tree"
 modules="tree"
 
 build() {
-  coquina-cc -O2 -w "$src"/tree/{tree,list,hash,color,file,filter,info,unix,xml,json,html,strverscmp}.c -o tree
+  compile "$src"/tree/{tree,list,hash,color,file,filter,info,unix,xml,json,html,strverscmp}.c -o tree
   install_wasm tree tree
 }

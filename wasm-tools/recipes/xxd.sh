@@ -3,6 +3,6 @@ packages="vim"
 modules="xxd"
 
 build() {
-  coquina-cc -O2 -w -DUNIX "$src/vim/src/xxd/xxd.c" -o xxd
+  compile -DUNIX "$src/vim/src/xxd/xxd.c" -o xxd
   install_wasm xxd xxd
 }
