@@ -160,6 +160,8 @@ pub struct Shell {
     pub input_redirected: bool,
     /// The command being run is the shell's last: a program may replace it.
     pub tail: bool,
+    /// A parameter could not be understood; the message is still to be written.
+    pub bad_substitution: bool,
     /// The status of the trap that ran last.
     pub trap_status: i32,
     /// `$?` before the last `return`, which the RETURN trap sees.
@@ -242,6 +244,7 @@ impl Shell {
             stack: 0,
             input_redirected: false,
             tail: false,
+            bad_substitution: false,
             trap_status: 0,
             before_return: 0,
             planning: false,

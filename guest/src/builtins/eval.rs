@@ -21,7 +21,6 @@ pub fn eval(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
         sh.status = 1;
         return Err(Unwind::Exit);
     }
-    sh.status = 0;
     sh.depth += 1;
     sh.trace_level += 1;
     let line = sh.line;
@@ -64,7 +63,6 @@ pub fn source(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
         return fail(sh, b"cannot execute binary file");
     }
     let params = if rest.len() > 1 { Some(rest[1..].to_vec()) } else { None };
-    sh.status = 0;
     sh.trace_level += 1;
     let result = sh.run_file(name, Box::new(Lines::new(text)), params);
     sh.trace_level -= 1;

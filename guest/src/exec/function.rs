@@ -159,13 +159,20 @@ impl Shell {
 
     #[inline(never)]
     fn parse_and_run(&mut self, mut parser: Parser, origin: Origin, tail: bool) -> Run {
+        let mut any = false;
         loop {
             parser.set(self.settings());
             let next = parser.next_command();
             self.report_warnings(&mut parser);
             match next {
-                Ok(None) => return Ok(()),
+                Ok(None) => {
+                    if !any {
+                        self.status = 0;
+                    }
+                    return Ok(());
+                }
                 Ok(Some(list)) => {
+                    any = true;
                     if crate::names::command_asked() {
                         self.traps.watch(true);
                     }
@@ -190,6 +197,7 @@ impl Shell {
                     }
                 }
                 Err(error) => {
+                    any = true;
                     self.report_syntax(&error, origin);
                     if !error.in_array {
                         return self.after_syntax_error(&error, origin);

@@ -220,7 +220,8 @@ impl Shell {
                 self.here(r, default, &text)
             }
             (Target::Word(w), RedirOp::HereString) => {
-                let mut text = self.expand_string(w)?;
+                let mut text = Vec::new();
+                self.expand_assigned(w, &mut text)?;
                 text.push(b'\n');
                 self.here(r, default, &text)
             }

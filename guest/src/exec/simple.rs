@@ -94,6 +94,7 @@ impl Shell {
     /// A command without words: its assignments stay.
     #[inline(never)]
     fn assignments_only(&mut self, s: &Simple) -> Run {
+        self.last_argument.clear();
         let undos = if s.redirs.is_empty() {
             None
         } else {
@@ -136,7 +137,7 @@ impl Shell {
             }
             AssignValue::Scalar(w) => {
                 let place = self.assign_target(a)?;
-                let value = self.expand_assigned(w)?;
+                let value = self.assigned(w)?;
                 if self.opt(Opt::XTrace) {
                     self.trace_assignment(a, &value);
                 }
@@ -162,8 +163,10 @@ impl Shell {
     }
 
     /// The text an assignment's right side gives.
-    fn expand_assigned(&mut self, w: &Word) -> Run<Vec<u8>> {
-        self.expand_string(w)
+    fn assigned(&mut self, w: &Word) -> Run<Vec<u8>> {
+        let mut out = Vec::new();
+        self.expand_assigned(w, &mut out)?;
+        Ok(out)
     }
 
     /// `name=text`, for commands that take assignments as words.
@@ -178,7 +181,7 @@ impl Shell {
                     out.push(b']');
                 }
                 out.extend_from_slice(if a.append { b"+=" } else { b"=" });
-                self.expand_into(w, &mut out)?;
+                self.expand_assigned(w, &mut out)?;
                 Ok(out)
             }
         }
@@ -219,7 +222,7 @@ impl Shell {
             self.put_temporary(a.name, value[eq..].to_vec(), scope);
             return Ok(());
         };
-        let value = self.expand_assigned(w)?;
+        let value = self.assigned(w)?;
         if self.opt(Opt::XTrace) {
             self.trace_assignment(a, &value);
         }

@@ -26,7 +26,7 @@ impl Shell {
             }
             parts => {
                 let mut source = Vec::new();
-                let mut sink = StringSink { out: &mut source, joiner: b" " };
+                let mut sink = StringSink { out: &mut source, joiner: b" ", made: b" " };
                 self.walk(parts, Place::QUOTED, &mut sink)?;
                 Ok(crate::arith::eval(&source, self))
             }

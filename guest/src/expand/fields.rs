@@ -3,7 +3,7 @@
 use super::Place;
 use crate::options::{Opt, Shopt};
 use crate::shell::{Run, Shell};
-use crate::syntax::ast::{Op, Param, ParamName, Part, Word};
+use crate::syntax::ast::{Index, Op, Param, ParamName, Part, Word};
 use crate::syntax::{Lines, Parser, print};
 use crate::text::{brace, split::Splitter};
 
@@ -39,7 +39,7 @@ impl Shell {
             [Part::Double(inner)] if !inner.iter().any(is_list) => {
                 let mut text = Vec::new();
                 let ifs = self.ifs();
-                let mut sink = super::StringSink { out: &mut text, joiner: ifs.joiner() };
+                let mut sink = super::StringSink { out: &mut text, joiner: ifs.joiner(), made: b" " };
                 self.walk(inner, Place::QUOTED, &mut sink)?;
                 out.push(text);
                 return Ok(());
@@ -116,8 +116,18 @@ impl Shell {
     }
 }
 
+/// Is this `$@` or `${a[@]…}`?
+pub(super) fn is_at(part: &Part) -> bool {
+    match part {
+        Part::Param(p) => {
+            p.name == ParamName::Special(b'@') && !matches!(p.op, Op::Length) || matches!(p.index, Some(Index::At))
+        }
+        _ => false,
+    }
+}
+
 /// May this piece be several fields even inside double quotes?
-fn is_list(part: &Part) -> bool {
+pub(super) fn is_list(part: &Part) -> bool {
     match part {
         Part::Param(p) => may_be_list(p),
         Part::Double(inner) => inner.iter().any(is_list),

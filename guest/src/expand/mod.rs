@@ -17,10 +17,10 @@ pub mod attributes {
     pub use super::transform::{array_value, attribute_letters};
 }
 
-use crate::shell::{Run, Shell};
+use crate::shell::{Run, Shell, Unwind};
 use crate::syntax::ast::{ArithText, Part, Subscript, Word};
-use crate::syntax::{Lines, Parser, Settings};
-pub use sink::{PatternSink, RegexSink, ReplacementSink, Sink, StringSink};
+use crate::syntax::{Lines, Parser, Settings, print};
+pub use sink::{Between, PatternSink, QuotedSink, RegexSink, ReplacementSink, Sink, StringSink};
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -94,12 +94,31 @@ impl Shell {
                 Part::Escaped(c) => sink.quoted(&[*c]),
                 Part::Single(t) => sink.quoted(t),
                 Part::Double(inner) if inner.is_empty() => sink.quoted(b""),
+                Part::Double(inner) if inner.iter().any(fields::is_list) => {
+                    let mut piece = QuotedSink::new(sink, inner.iter().any(fields::is_at));
+                    self.walk(inner, Place::QUOTED, &mut piece)?;
+                    piece.finish();
+                }
                 Part::Double(inner) => self.walk(inner, Place::QUOTED, sink)?,
-                Part::Param(p) => self.param(p, place, sink)?,
+                Part::Param(p) => {
+                    if let Err(unwind) = self.param(p, place, sink) {
+                        return Err(self.blame(parts, unwind));
+                    }
+                }
                 _ => self.walk_rare(part, place, sink)?,
             }
         }
         Ok(())
+    }
+
+    /// A bad substitution is reported with all of the word around it.
+    #[cold]
+    fn blame(&mut self, parts: &[Part], unwind: Unwind) -> Unwind {
+        if std::mem::take(&mut self.bad_substitution) {
+            let text = print::pieces(parts);
+            self.complain_parts(&[&text, b": bad substitution"]);
+        }
+        unwind
     }
 
     #[inline(never)]
@@ -148,7 +167,19 @@ impl Shell {
             return Ok(());
         }
         let ifs = self.ifs();
-        let mut sink = StringSink { out, joiner: ifs.joiner() };
+        let mut sink = StringSink { out, joiner: ifs.joiner(), made: b" " };
+        self.walk(&word.parts, Place::PLAIN, &mut sink)
+    }
+
+    /// Expands the right side of an assignment, or a here-string.
+    pub fn expand_assigned(&mut self, word: &Word, out: &mut Vec<u8>) -> Run {
+        if let [Part::Lit(t)] = &*word.parts {
+            out.extend_from_slice(t);
+            return Ok(());
+        }
+        let ifs = self.ifs();
+        let made = if ifs.joiner().is_empty() { b" " } else { ifs.joiner() };
+        let mut sink = StringSink { out, joiner: ifs.joiner(), made };
         self.walk(&word.parts, Place::PLAIN, &mut sink)
     }
 

@@ -2,13 +2,14 @@
 
 use super::params::{Got, parameter_name};
 use super::{Place, ReplacementSink, Sink, StringSink};
+use crate::names::Sym;
 use crate::options::Shopt;
 use crate::pattern::{Extent, Flags, Pattern};
 use crate::shell::{Run, Shell, Unwind};
-use crate::syntax::ast::{ArithText, Index, Op, Param, ParamName, Word};
+use crate::syntax::ast::{ArithText, Index, Op, Param, ParamName, Subscript, Word};
 use crate::text::case_conv::{self, Case};
 use crate::text::utf8;
-use crate::vars::{Place as VarPlace, Value};
+use crate::vars::{Key, Place as VarPlace, Value};
 
 impl Shell {
     /// Applies the operator. `None`: the sink has been given everything.
@@ -26,10 +27,10 @@ impl Shell {
                 self.check_set(name, index, &got)?;
                 Ok(Some(got))
             }
-            Op::Test { op, colon, word } => self.test(p, name, index, (*op, *colon, word), got, place, sink),
+            Op::Test { op, colon, word } => self.test(name, index, (*op, *colon, word), got, place, sink),
             Op::Length => self.length(name, index).map(Some),
             Op::Keys { star } => {
-                let ParamName::Var(var) = name else { return Err(self.bad_substitution(p)) };
+                let ParamName::Var(var) = name else { return Err(self.refuse()) };
                 let var = self.place(var)?.name;
                 let items = self.var(var).map(|v| v.value.keys()).unwrap_or_default();
                 Ok(Some(Got::List { items, star: *star }))
@@ -62,8 +63,13 @@ impl Shell {
                 };
                 Ok(Some(map(got, |t| case_conv::convert(&t, case, *all, only.as_ref()))))
             }
+            Op::Transform(0) => {
+                self.refuse();
+                self.status = self.unbound_status();
+                Err(Unwind::Exit)
+            }
             Op::Transform(op) => self.transform(*op, name, index, got).map(Some),
-            Op::Names { .. } | Op::Bad => Err(self.bad_substitution(p)),
+            Op::Names { .. } | Op::Bad => Err(self.refuse()),
         }
     }
 
@@ -79,10 +85,8 @@ impl Shell {
     }
 
     /// `-`, `=`, `?`, `+`.
-    #[expect(clippy::too_many_arguments, reason = "everything the operator looks at")]
     fn test(
         &mut self,
-        p: &Param,
         name: ParamName,
         index: Option<&Index>,
         (op, colon, word): (u8, bool, &Word),
@@ -110,9 +114,9 @@ impl Shell {
             (b'=', true) => {
                 let mut text = Vec::new();
                 let ifs = self.ifs();
-                let mut string = StringSink { out: &mut text, joiner: ifs.joiner() };
+                let mut string = StringSink { out: &mut text, joiner: ifs.joiner(), made: b" " };
                 self.walk(&word.parts, Place { quoted: place.quoted, operand: false }, &mut string)?;
-                self.assign_default(p, name, index, text.clone())?;
+                self.assign_default(name, index, text.clone())?;
                 Ok(Some(Got::Text(text)))
             }
             (b'?', true) => Err(self.report_missing(name, index, colon, word, place)?),
@@ -120,7 +124,7 @@ impl Shell {
         }
     }
 
-    fn assign_default(&mut self, p: &Param, name: ParamName, index: Option<&Index>, text: Vec<u8>) -> Run {
+    fn assign_default(&mut self, name: ParamName, index: Option<&Index>, text: Vec<u8>) -> Run {
         let ParamName::Var(name) = name else {
             let shown = parameter_name(name, index);
             self.complain_parts(&[b"$", &shown, b": cannot assign in this way"]);
@@ -132,7 +136,7 @@ impl Shell {
                 let name = self.place(name)?.name;
                 VarPlace { name, key: Some(self.key_for(name, sub)?) }
             }
-            Some(_) => return Err(self.bad_substitution(p)),
+            Some(_) => return Err(self.refuse()),
         };
         self.assign_place(&place, text, false).map_err(|_| self.discard(1))
     }
@@ -147,7 +151,7 @@ impl Shell {
     ) -> Run<Unwind> {
         let shown = parameter_name(name, index);
         let mut text = Vec::new();
-        let mut sink = StringSink { out: &mut text, joiner: b" " };
+        let mut sink = StringSink { out: &mut text, joiner: b" ", made: b" " };
         self.walk(&word.parts, Place { quoted: place.quoted, operand: false }, &mut sink)?;
         if text.is_empty() && word.is_empty() {
             text = if colon { b"parameter null or not set".to_vec() } else { b"parameter not set".to_vec() };
@@ -176,6 +180,9 @@ impl Shell {
                 }
             }
             _ => {
+                if let (ParamName::Var(var), Some(Index::Sub(sub))) = (name, index) {
+                    self.check_length_index(var, sub)?;
+                }
                 let got = self.fetch(name, index)?;
                 self.check_set(name, index, &got)?;
                 match got {
@@ -185,6 +192,22 @@ impl Shell {
             }
         };
         Ok(Got::Text(n.to_string().into_bytes()))
+    }
+
+    /// `${#a[-9]}` before the array's beginning gives the command up.
+    fn check_length_index(&mut self, name: Sym, sub: &Subscript) -> Run {
+        let name = self.place(name)?.name;
+        if !sub.arith.source.starts_with(b"-") || self.is_assoc(name) {
+            return Ok(());
+        }
+        if let Key::Index(n) = self.key_for(name, sub)?
+            && n < 0
+            && self.index_too_low(name, n)
+        {
+            self.complain_parts(&[&sub.arith.source, b"]: bad array subscript"]);
+            return Err(self.discard(1));
+        }
+        Ok(())
     }
 
     /// The number of characters.
@@ -200,24 +223,40 @@ impl Shell {
         length: Option<&ArithText>,
         got: Got,
     ) -> Run<Got> {
-        let start = self.arithmetic(offset)?;
+        if got == Got::Unset {
+            return Ok(got);
+        }
+        let mut shown = parameter_name(name, index);
+        shown.extend_from_slice(b": ");
+        let start = self.arithmetic_for(&shown, offset)?;
+        let got = match (got, name) {
+            (Got::List { mut items, star }, ParamName::Var(var)) => {
+                let var = self.place(var)?.name;
+                match self.vars.get(var).map(|v| &v.value) {
+                    // A text under `[@]` is still a text.
+                    Some(Value::Text(_)) => Got::Text(items.pop().unwrap_or_default()),
+                    _ => Got::List { items, star },
+                }
+            }
+            (got, _) => got,
+        };
         match got {
-            Got::List { items, star } => self.slice(name, items, star, start, length),
+            Got::List { items, star } => self.slice(name, items, star, start, length, &shown),
             Got::Unset => Ok(Got::Unset),
             Got::Text(text) => {
                 let utf8 = self.utf8();
                 let count = self.count(&text) as i64;
-                let start = if start < 0 { start + count } else { start };
+                let start = if start < 0 { start.saturating_add(count) } else { start };
                 if start < 0 || start > count {
                     return Ok(Got::Text(Vec::new()));
                 }
                 let end = match length {
                     None => count,
                     Some(length) => {
-                        let n = self.arithmetic(length)?;
-                        let end = if n < 0 { count + n } else { start.saturating_add(n).min(count) };
+                        let n = self.arithmetic_for(&shown, length)?;
+                        let end = if n < 0 { count.saturating_add(n) } else { start.saturating_add(n).min(count) };
                         if end < start {
-                            return Err(self.negative_length(index, length)?);
+                            return Err(self.negative_length(length)?);
                         }
                         end
                     }
@@ -228,7 +267,13 @@ impl Shell {
         }
     }
 
-    fn negative_length(&mut self, _index: Option<&Index>, length: &ArithText) -> Run<Unwind> {
+    /// The value of an expression; errors name the parameter.
+    fn arithmetic_for(&mut self, shown: &[u8], text: &ArithText) -> Run<i64> {
+        let result = self.try_arithmetic(text)?;
+        result.map_err(|e| self.arithmetic_error(shown, &e))
+    }
+
+    fn negative_length(&mut self, length: &ArithText) -> Run<Unwind> {
         let text = self.expand_string(&length.word)?;
         self.complain_parts(&[&text, b": substring expression < 0"]);
         Ok(self.discard(1))
@@ -242,17 +287,8 @@ impl Shell {
         star: bool,
         start: i64,
         length: Option<&ArithText>,
+        shown: &[u8],
     ) -> Run<Got> {
-        let length_value = match length {
-            None => None,
-            Some(text) => {
-                let n = self.arithmetic(text)?;
-                if n < 0 {
-                    return Err(self.negative_length(None, text)?);
-                }
-                Some(n as usize)
-            }
-        };
         let mut keyed: Vec<(i64, Vec<u8>)> = match name {
             ParamName::Special(_) => {
                 let all = std::iter::once(self.name.to_vec()).chain(items);
@@ -270,12 +306,20 @@ impl Shell {
             ParamName::Positional(_) => (0..).zip(items).collect(),
         };
         let end = keyed.last().map_or(0, |(k, _)| k + 1);
-        let start = if start < 0 { start + end } else { start };
-        if start < 0 {
+        let start = if start < 0 { start.saturating_add(end) } else { start };
+        if start < 0 || start >= end {
             return Ok(Got::List { items: Vec::new(), star });
         }
-        keyed.retain(|(k, _)| *k >= start);
-        keyed.truncate(length_value.unwrap_or(usize::MAX));
+        if let Some(text) = length {
+            let n = self.arithmetic_for(shown, text)?;
+            if n < 0 {
+                return Err(self.negative_length(text)?);
+            }
+            keyed.retain(|(k, _)| *k >= start);
+            keyed.truncate(n as usize);
+        } else {
+            keyed.retain(|(k, _)| *k >= start);
+        }
         Ok(Got::List { items: keyed.into_iter().map(|(_, v)| v).collect(), star })
     }
 }

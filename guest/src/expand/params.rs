@@ -1,11 +1,10 @@
 //! The values of parameters.
 
-use super::{Place, Sink, decimal};
+use super::{Between, Place, Sink, decimal};
 use crate::names::{Sym, is_name};
 use crate::options::Opt;
 use crate::shell::{Mode, Run, Shell, Unwind};
 use crate::syntax::ast::{Index, Op, Param, ParamName};
-use crate::syntax::print;
 use crate::vars::{Attrs, Key, Value};
 
 /// What a parameter gave.
@@ -18,6 +17,18 @@ pub(super) enum Got {
         items: Vec<Vec<u8>>,
         star: bool,
     },
+}
+
+/// How a list came about, where that matters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    No,
+    /// In a string its elements are joined as `$*`'s are.
+    Joined,
+    /// The same, and with an empty IFS it is one word even outside quotes.
+    OneWord,
+    /// The same, and the words of a declaration are cut where it is not one quoted text.
+    Declaration,
 }
 
 impl Shell {
@@ -54,12 +65,13 @@ impl Shell {
     #[inline(never)]
     fn param_slow(&mut self, p: &Param, place: Place, sink: &mut dyn Sink) -> Run {
         if matches!(p.op, Op::Bad) {
-            return Err(self.bad_substitution(p));
+            return Err(self.refuse());
         }
         if let Op::Names { star } = p.op {
-            let ParamName::Var(prefix) = p.name else { return Err(self.bad_substitution(p)) };
+            let ParamName::Var(prefix) = p.name else { return Err(self.refuse()) };
             let items = self.names_with_prefix(prefix.name());
-            self.emit(Got::List { items, star }, place, sink);
+            let made = self.made(p, None, place.quoted);
+            self.emit_made(Got::List { items, star }, made, place, sink);
             return Ok(());
         }
         if p.indirect {
@@ -85,11 +97,9 @@ impl Shell {
         let target = match self.fetch(p.name, p.index.as_ref())? {
             Got::Text(t) => t,
             Got::List { items, .. } => items.join(&b' '),
-            Got::Unset if matches!(p.op, Op::Test { .. }) => {
-                return self.operate_unset(p, place, sink);
-            }
+            Got::Unset if !matches!(p.name, ParamName::Var(_)) => return self.operate_unset(p, place, sink),
             Got::Unset => {
-                self.complain_parts(&[b"!", &shown, b": invalid indirect expansion"]);
+                self.complain_parts(&[&shown, b": invalid indirect expansion"]);
                 return Err(self.discard(1));
             }
         };
@@ -108,9 +118,22 @@ impl Shell {
             _ => self.fetch(name, index)?,
         };
         if let Some(got) = self.apply(p, name, index, got, place, sink)? {
-            self.emit(got, place, sink);
+            let made = self.made(p, index, place.quoted);
+            self.emit_made(got, made, place, sink);
         }
         Ok(())
+    }
+
+    /// How the list an operator makes differs from `$@`.
+    fn made(&self, p: &Param, index: Option<&Index>, quoted: bool) -> Made {
+        match &p.op {
+            Op::Trim { .. } if index.is_some() && !quoted => Made::OneWord,
+            Op::Transform(b'A') => Made::Declaration,
+            Op::Trim { .. } | Op::Replace { .. } | Op::Case { .. } | Op::Transform(_) => Made::Joined,
+            Op::Keys { star: true } if !quoted => Made::OneWord,
+            Op::Substring { .. } | Op::Keys { .. } | Op::Names { .. } if quoted => Made::Joined,
+            _ => Made::No,
+        }
     }
 
     fn operate_unset(&mut self, p: &Param, place: Place, sink: &mut dyn Sink) -> Run {
@@ -122,19 +145,38 @@ impl Shell {
 
     /// Gives a value to the sink.
     pub(super) fn emit(&mut self, got: Got, place: Place, sink: &mut dyn Sink) {
+        self.emit_made(got, Made::No, place, sink);
+    }
+
+    /// The same for what an operator gave.
+    fn emit_made(&mut self, got: Got, made: Made, place: Place, sink: &mut dyn Sink) {
         match got {
+            Got::List { items, .. } if made == Made::OneWord && !place.quoted && self.ifs().joiner().is_empty() => {
+                sink.expanded(&items.join(&b' '));
+            }
             Got::Unset => sink.value(b"", place.quoted),
             Got::Text(t) => sink.value(&t, place.quoted),
-            Got::List { items, star: true } if place.quoted => {
+            Got::List { items, star: true }
+                if place.quoted && (made == Made::No || !sink.splits_stars() || self.ifs().joiner().is_empty()) =>
+            {
                 let ifs = self.ifs();
                 sink.quoted(&items.join(ifs.joiner()));
             }
-            Got::List { items, star } => {
+            Got::List { items, .. } if items.is_empty() => sink.nothing(),
+            Got::List { mut items, star } => {
+                let between = match (made, star) {
+                    (Made::No, true) => Between::Star,
+                    (Made::No, false) => Between::At,
+                    _ => Between::Made,
+                };
+                if made == Made::Declaration {
+                    self.cut_declaration(&mut items);
+                }
                 for (i, item) in items.iter().enumerate() {
                     if i > 0 {
-                        sink.boundary(star);
+                        sink.boundary(between);
                     }
-                    sink.value(item, place.quoted);
+                    sink.item(item, place.quoted);
                 }
             }
         }
@@ -186,14 +228,14 @@ impl Shell {
                     && self.index_too_low(name, n)
                 {
                     self.complain_parts(&[name.name(), b": bad array subscript"]);
-                    return Ok(Got::Text(Vec::new()));
+                    return Ok(Got::Unset);
                 }
                 Ok(self.element(name, &key).cloned().map_or(Got::Unset, Got::Text))
             }
         }
     }
 
-    fn index_too_low(&mut self, name: Sym, n: i64) -> bool {
+    pub(super) fn index_too_low(&mut self, name: Sym, n: i64) -> bool {
         match self.vars.get(name).map(|v| &v.value) {
             Some(Value::Indexed(a)) => a.resolve(n).is_none(),
             Some(Value::Text(_)) => n < -1,
@@ -229,10 +271,9 @@ impl Shell {
         if self.mode == Mode::Command && self.subshell == 0 && !self.opt(Opt::ErrExit) { 127 } else { 1 }
     }
 
-    pub(super) fn bad_substitution(&mut self, p: &Param) -> Unwind {
-        let mut text = Vec::new();
-        print::parameter(p, &mut text);
-        self.complain_parts(&[&text, b": bad substitution"]);
+    /// The message is written by whoever knows the word around the parameter.
+    pub(super) fn refuse(&mut self) -> Unwind {
+        self.bad_substitution = true;
         self.discard(1)
     }
 }

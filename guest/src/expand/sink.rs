@@ -3,6 +3,17 @@
 use crate::pattern;
 use crate::text::{ere, split::Splitter};
 
+/// What is between two elements of a list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Between {
+    /// `$@`
+    At,
+    /// `$*`
+    Star,
+    /// A list that an operator made, like `${a[@]#x}`.
+    Made,
+}
+
 /// Receives the pieces of a word in order.
 pub trait Sink {
     /// A quoted piece; even an empty one counts.
@@ -11,8 +22,21 @@ pub trait Sink {
     fn literal(&mut self, text: &[u8]);
     /// What an unquoted expansion gave.
     fn expanded(&mut self, text: &[u8]);
-    /// Between two elements of a list; `star` for `$*`.
-    fn boundary(&mut self, star: bool);
+    /// Between two elements of a list.
+    fn boundary(&mut self, between: Between);
+
+    /// An element of a list; it counts even if it is empty.
+    fn item(&mut self, text: &[u8], quoted: bool) {
+        self.value(text, quoted);
+    }
+
+    /// Is there a `$@` beside, so that even quoted `*` lists made by operators stay apart?
+    fn splits_stars(&self) -> bool {
+        false
+    }
+
+    /// A list without elements.
+    fn nothing(&mut self) {}
 
     /// What an expansion gave.
     fn value(&mut self, text: &[u8], quoted: bool) {
@@ -30,7 +54,7 @@ impl Sink for Splitter<'_> {
     fn expanded(&mut self, text: &[u8]) {
         Splitter::expanded(self, text);
     }
-    fn boundary(&mut self, _star: bool) {
+    fn boundary(&mut self, _between: Between) {
         Splitter::boundary(self);
     }
 }
@@ -40,6 +64,8 @@ pub struct StringSink<'a> {
     pub out: &'a mut Vec<u8>,
     /// What `$*` puts between its elements.
     pub joiner: &'a [u8],
+    /// What is put between the elements of made lists.
+    pub made: &'a [u8],
 }
 
 impl Sink for StringSink<'_> {
@@ -52,8 +78,62 @@ impl Sink for StringSink<'_> {
     fn expanded(&mut self, text: &[u8]) {
         self.out.extend_from_slice(text);
     }
-    fn boundary(&mut self, star: bool) {
-        self.out.extend_from_slice(if star { self.joiner } else { b" " });
+    fn boundary(&mut self, between: Between) {
+        self.out.extend_from_slice(match between {
+            Between::At => b" ",
+            Between::Star => self.joiner,
+            Between::Made => self.made,
+        });
+    }
+}
+
+/// A double-quoted piece among fields: one in which a list is empty, and nothing else is there, is no field.
+pub struct QuotedSink<'a> {
+    inner: &'a mut dyn Sink,
+    at: bool,
+    any: bool,
+    nothing: bool,
+}
+
+impl<'a> QuotedSink<'a> {
+    /// With `at`, there is a `$@` in the piece.
+    pub fn new(inner: &'a mut dyn Sink, at: bool) -> Self {
+        Self { inner, at, any: false, nothing: false }
+    }
+
+    /// Ends the piece.
+    pub fn finish(self) {
+        if !self.any && !self.nothing {
+            self.inner.quoted(b"");
+        }
+    }
+}
+
+impl Sink for QuotedSink<'_> {
+    fn quoted(&mut self, text: &[u8]) {
+        if !text.is_empty() {
+            self.any = true;
+            self.inner.quoted(text);
+        }
+    }
+    fn literal(&mut self, text: &[u8]) {
+        self.quoted(text);
+    }
+    fn expanded(&mut self, text: &[u8]) {
+        self.quoted(text);
+    }
+    fn boundary(&mut self, between: Between) {
+        self.inner.boundary(between);
+    }
+    fn item(&mut self, text: &[u8], _quoted: bool) {
+        self.any = true;
+        self.inner.quoted(text);
+    }
+    fn splits_stars(&self) -> bool {
+        self.at
+    }
+    fn nothing(&mut self) {
+        self.nothing = true;
     }
 }
 
@@ -73,8 +153,8 @@ impl Sink for PatternSink<'_> {
     fn expanded(&mut self, text: &[u8]) {
         self.out.extend_from_slice(text);
     }
-    fn boundary(&mut self, star: bool) {
-        self.out.extend_from_slice(if star { self.joiner } else { b" " });
+    fn boundary(&mut self, between: Between) {
+        self.out.extend_from_slice(if between == Between::Star { self.joiner } else { b" " });
     }
 }
 
@@ -94,8 +174,8 @@ impl Sink for RegexSink<'_> {
     fn expanded(&mut self, text: &[u8]) {
         self.out.extend_from_slice(text);
     }
-    fn boundary(&mut self, star: bool) {
-        self.out.extend_from_slice(if star { self.joiner } else { b" " });
+    fn boundary(&mut self, between: Between) {
+        self.out.extend_from_slice(if between == Between::Star { self.joiner } else { b" " });
     }
 }
 
@@ -151,7 +231,7 @@ impl Sink for ReplacementSink {
     fn expanded(&mut self, text: &[u8]) {
         self.unquoted(text);
     }
-    fn boundary(&mut self, _star: bool) {
+    fn boundary(&mut self, _between: Between) {
         self.text.push(b' ');
     }
 }

@@ -70,7 +70,7 @@ impl Shell {
             b'u' => Ok(map(got, |t| case_conv::convert(&t, Case::Upper, false, None))),
             b'L' => Ok(map(got, |t| case_conv::convert(&t, Case::Lower, true, None))),
             b'P' => Ok(map(got, |t| self.prompt(&t))),
-            b'K' | b'k' if all => Ok(self.keyed(name, op == b'k')),
+            b'K' | b'k' if all => Ok(self.keyed(name, op == b'k', matches!(index, Some(Index::Star)))),
             b'K' | b'k' => Ok(map(got, |t| quote::at_q(&t))),
             b'a' => Ok(self.attributes_of(name, index)),
             b'A' => self.assignment_of(name, index, all),
@@ -78,12 +78,12 @@ impl Shell {
         }
     }
 
-    fn keyed(&mut self, name: ParamName, separate: bool) -> Got {
+    fn keyed(&mut self, name: ParamName, separate: bool, star: bool) -> Got {
         let ParamName::Var(var) = name else { return Got::Unset };
         let value = self.var(var).map(|v| v.value.clone()).unwrap_or_default();
         let pairs = value.keys().into_iter().zip(value.elements());
         if separate {
-            return Got::List { items: pairs.flat_map(|(k, v)| [k, v]).collect(), star: false };
+            return Got::List { items: pairs.flat_map(|(k, v)| [k, v]).collect(), star };
         }
         let assoc = matches!(value, Value::Assoc(_));
         let shown = |k: Vec<u8>| if assoc { quote::assoc_key(&k) } else { k };
@@ -96,11 +96,19 @@ impl Shell {
     }
 
     fn attributes_of(&mut self, name: ParamName, index: Option<&Index>) -> Got {
-        let ParamName::Var(var) = name else { return Got::Text(Vec::new()) };
+        let ParamName::Var(var) = name else {
+            return match name {
+                ParamName::Special(c @ (b'@' | b'*')) => {
+                    Got::List { items: vec![Vec::new(); self.params.len()], star: c == b'*' }
+                }
+                _ => Got::Text(Vec::new()),
+            };
+        };
         let Some(v) = self.var(var) else { return Got::Text(Vec::new()) };
         let letters = attribute_letters(v);
         match (index, v.value.elements().len()) {
-            (Some(Index::At | Index::Star), n) if n > 1 => Got::List { items: vec![letters; n], star: false },
+            (Some(Index::At), n) => Got::List { items: vec![letters; n], star: false },
+            (Some(Index::Star), n) => Got::List { items: vec![letters; n], star: true },
             _ => Got::Text(letters),
         }
     }
@@ -111,23 +119,32 @@ impl Shell {
         let Some(v) = self.vars.get(var) else { return Ok(Got::Unset) };
         let letters = attribute_letters(v);
         if v.value.is_array() && all {
-            let text = [b"declare -", &letters[..], b" ", var.name(), b"=", &array_value(&v.value)].concat();
-            return Ok(Got::Text(text));
+            let value = [var.name(), b"=", &array_value(&v.value)].concat();
+            let head = [b"declare -", &letters[..]].concat();
+            let items = vec![[&head[..], b" ", &value].concat()];
+            return Ok(Got::List { items, star: matches!(index, Some(Index::Star)) });
         }
         let Got::Text(text) = got else { return Ok(declaration(var, &letters)) };
         let value = [var.name(), b"=", &quote::at_q(&text)].concat();
         Ok(Got::Text(if letters.is_empty() { value } else { [b"declare -", &letters[..], b" ", &value].concat() }))
     }
 
+    /// What `@A` gave is cut at blanks where IFS would cut, even inside quotes; two cuts, before the value.
+    pub(super) fn cut_declaration(&mut self, items: &mut Vec<Vec<u8>>) {
+        let ifs = self.text(Sym::IFS);
+        if ifs.is_none_or(|t| t.is_empty() || t.contains(&b' ')) && !items.is_empty() {
+            let first = items.remove(0);
+            items.splice(0..0, first.splitn(3, |b| *b == b' ').map(<[u8]>::to_vec));
+        }
+    }
+
     fn positional_assignment(&mut self, name: ParamName) -> Run<Got> {
         match self.fetch(name, None)? {
-            Got::List { items, .. } => {
-                let mut text = b"set --".to_vec();
-                for item in items {
-                    text.push(b' ');
-                    text.extend(quote::at_q(&item));
-                }
-                Ok(Got::Text(text))
+            Got::List { items, star } if items.is_empty() => Ok(Got::List { items, star }),
+            Got::List { items, star } => {
+                let mut items: Vec<Vec<u8>> = items.iter().map(|i| quote::at_q(i)).collect();
+                items[0] = [b"set -- ", &items[0][..]].concat();
+                Ok(Got::List { items, star })
             }
             _ => Ok(Got::Unset),
         }

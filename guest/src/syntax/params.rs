@@ -90,7 +90,11 @@ impl Parser {
         if param.indirect && self.indirect_lists(&mut param) {
             return Ok(param);
         }
+        let start = self.pos;
         param.op = self.operation(&param)?;
+        if self.is_refused(&param, start) {
+            param.op = Op::Bad;
+        }
         Ok(param)
     }
 
@@ -111,8 +115,9 @@ impl Parser {
     fn indirection_follows(&mut self) -> bool {
         let b = self.at(1);
         b == b'_'
+            || b == b'#'
             || b.is_ascii_alphanumeric()
-            || (matches!(b, b'#' | b'@' | b'*' | b'?' | b'$' | b'!' | b'-') && self.at(2) == b'}')
+            || (matches!(b, b'@' | b'*' | b'?' | b'!' | b'-') && self.at(2) == b'}')
     }
 
     /// A name with its subscript, or a number, or a special parameter.
@@ -167,6 +172,18 @@ impl Parser {
         true
     }
 
+    /// Expansions that read well but that bash refuses; the operator began at `start`.
+    fn is_refused(&self, param: &Param, start: usize) -> bool {
+        let text = &self.buf[start..self.pos];
+        match (&param.op, param.name) {
+            (Op::Case { .. }, ParamName::Special(b'?' | b'#' | b'-')) => true,
+            (Op::Trim { .. } | Op::Replace { .. }, ParamName::Special(b'#')) => text.len() == 1,
+            (Op::Test { .. }, ParamName::Special(b'#')) => matches!(text, b"+" | b"="),
+            (Op::Substring { .. }, _) => text.len() == 1,
+            _ => matches!(&param.index, Some(Index::Sub(s)) if s.arith.source.is_empty()),
+        }
+    }
+
     fn operation(&mut self, param: &Param) -> Parse<Op> {
         let b = self.here();
         match b {
@@ -207,6 +224,12 @@ impl Parser {
                 let op = self.at(1);
                 self.pos += 2;
                 Ok(Op::Transform(op))
+            }
+            b'@' => {
+                while !matches!(self.here(), b'}' | END) {
+                    self.bump();
+                }
+                Ok(Op::Transform(0))
             }
             _ => Ok(Op::Bad),
         }

@@ -117,6 +117,14 @@ pub fn word(w: &Word) -> Vec<u8> {
     out
 }
 
+/// Pieces of a word as written.
+#[must_use]
+pub fn pieces(list: &[Part]) -> Vec<u8> {
+    let mut out = Vec::new();
+    parts(list, &mut out);
+    out
+}
+
 /// An assignment as written.
 #[must_use]
 pub fn assignment(a: &Assign) -> Vec<u8> {

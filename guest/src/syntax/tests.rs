@@ -53,7 +53,7 @@ fn accepts_what_bash_accepts() {
         "f() ((1))",
         "function f () (echo)",
         "x=$(case a in a) echo 1;; esac)",
-        "echo ${x:-a'}'b} \"${x:-'}\"",
+        "echo ${x:-a'}'b} \"${x:-'}'}\"",
         "[[ $a =~ ^[0-9]+(\\.[0-9]*)?$ ]]",
         "[[ a =~ (b|c)+ && ( x || y ) ]]",
         "echo $(echo ')' # c)\n)",

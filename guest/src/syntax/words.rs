@@ -356,7 +356,7 @@ impl Parser {
                     let parts = self.nested(|p| p.quoted(QuoteEnd::Quote, line))?;
                     out.push(Part::Double(parts));
                 }
-                b'\'' if arith && end != QuoteEnd::EofArith => {
+                b'\'' if (arith && end != QuoteEnd::EofArith) || end == QuoteEnd::Brace => {
                     let start = self.pos;
                     self.single_quoted()?;
                     for i in start..self.pos {
@@ -367,6 +367,10 @@ impl Parser {
                 b'`' => {
                     let part = self.backquote(true)?;
                     out.push(part);
+                }
+                b'$' if end == QuoteEnd::Brace && self.at(1) == b'\'' => {
+                    let text = self.ansi_quoted()?;
+                    out.push(Part::Single(text));
                 }
                 b'$' => self.dollar(&mut out, true)?,
                 _ => {
