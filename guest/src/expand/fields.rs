@@ -120,7 +120,9 @@ impl Shell {
 pub(super) fn is_at(part: &Part) -> bool {
     match part {
         Part::Param(p) => {
-            p.name == ParamName::Special(b'@') && !matches!(p.op, Op::Length) || matches!(p.index, Some(Index::At))
+            p.name == ParamName::Special(b'@') && !matches!(p.op, Op::Length)
+                || matches!(p.index, Some(Index::At))
+                || matches!(p.op, Op::Names { star: false } | Op::Keys { star: false })
         }
         _ => false,
     }

@@ -47,7 +47,7 @@ impl Shell {
                 let mut replacement =
                     ReplacementSink { enabled: self.shopt(Shopt::PatSubReplacement), ..ReplacementSink::default() };
                 self.walk(&with.parts, Place::PLAIN, &mut replacement)?;
-                Ok(Some(map(got, |t| replace(&t, &pattern, *anchor, &replacement))))
+                Ok(Some(map(got, |t| replace(t, &pattern, *anchor, &replacement))))
             }
             Op::Substring { offset, length } => {
                 self.check_set(name, index, &got)?;
@@ -223,7 +223,8 @@ impl Shell {
         length: Option<&ArithText>,
         got: Got,
     ) -> Run<Got> {
-        if got == Got::Unset {
+        if got == Got::Unset || matches!((&got, name), (Got::List { items, .. }, ParamName::Var(_)) if items.is_empty())
+        {
             return Ok(got);
         }
         let mut shown = parameter_name(name, index);
@@ -262,7 +263,9 @@ impl Shell {
                     }
                 };
                 let at = |n: i64| if utf8 { utf8::char_offset(&text, n as usize) } else { n as usize };
-                Ok(Got::Text(text[at(start)..at(end)].to_vec()))
+                let text = text[at(start)..at(end)].to_vec();
+                // Beside "$@", an empty part of a text counts as a word.
+                Ok(if text.is_empty() { Got::List { items: vec![text], star: false } } else { Got::Text(text) })
             }
         }
     }
@@ -289,6 +292,7 @@ impl Shell {
         length: Option<&ArithText>,
         shown: &[u8],
     ) -> Run<Got> {
+        let mut at_least = 0;
         let mut keyed: Vec<(i64, Vec<u8>)> = match name {
             ParamName::Special(_) => {
                 let all = std::iter::once(self.name.to_vec()).chain(items);
@@ -298,8 +302,11 @@ impl Shell {
                 let var = self.place(var)?.name;
                 match self.var(var).map(|v| &v.value) {
                     Some(Value::Indexed(a)) => a.iter().map(|(k, v)| (k as i64, v.clone())).collect(),
-                    // Bash numbers the elements of an associative array from 1 here.
-                    Some(Value::Assoc(_)) => (1..).zip(items).collect(),
+                    // Bash numbers the elements of an associative array from 1 here, and gives one at least.
+                    Some(Value::Assoc(_)) => {
+                        at_least = 1;
+                        (1..).zip(items).collect()
+                    }
                     _ => (0..).zip(items).collect(),
                 }
             }
@@ -307,7 +314,8 @@ impl Shell {
         };
         let end = keyed.last().map_or(0, |(k, _)| k + 1);
         let start = if start < 0 { start.saturating_add(end) } else { start };
-        if start < 0 || start >= end {
+        let beside = i64::from(matches!(name, ParamName::Special(_)));
+        if start < 0 || start >= end + beside {
             return Ok(Got::List { items: Vec::new(), star });
         }
         if let Some(text) = length {
@@ -316,7 +324,7 @@ impl Shell {
                 return Err(self.negative_length(text)?);
             }
             keyed.retain(|(k, _)| *k >= start);
-            keyed.truncate(n as usize);
+            keyed.truncate((n as usize).max(at_least));
         } else {
             keyed.retain(|(k, _)| *k >= start);
         }
@@ -344,38 +352,55 @@ fn trim(mut text: Vec<u8>, pattern: &Pattern, suffix: bool, extent: Extent) -> V
     text
 }
 
-fn replace(text: &[u8], pattern: &Pattern, anchor: u8, with: &ReplacementSink) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
+/// Bash lets nothing but a pattern that begins with `*` match nothing at the end of a text.
+fn matches_nothing(pattern: &Pattern) -> bool {
+    matches!(pattern.source().first(), None | Some(b'*'))
+}
+
+fn replace(text: Vec<u8>, pattern: &Pattern, anchor: u8, with: &ReplacementSink) -> Vec<u8> {
     match anchor {
-        b'#' => match pattern.match_prefix(text, Extent::Longest) {
-            Some(end) => {
+        b'#' => match pattern.match_prefix(&text, Extent::Longest) {
+            Some(end) if !text.is_empty() || matches_nothing(pattern) => {
+                let mut out = Vec::with_capacity(text.len());
                 with.apply(&text[..end], &mut out);
                 out.extend_from_slice(&text[end..]);
+                out
             }
-            None => out.extend_from_slice(text),
+            _ => text,
         },
-        b'%' => match pattern.match_suffix(text, Extent::Longest) {
+        b'%' => match pattern.match_suffix(&text, Extent::Longest) {
             Some(start) => {
+                let mut out = Vec::with_capacity(text.len());
                 out.extend_from_slice(&text[..start]);
                 with.apply(&text[start..], &mut out);
+                out
             }
-            None => out.extend_from_slice(text),
+            None => text,
         },
-        _ => {
-            let mut from = 0;
-            while let Some((start, end)) = pattern.find(text, from) {
-                if end == start {
-                    break;
-                }
-                out.extend_from_slice(&text[from..start]);
-                with.apply(&text[start..end], &mut out);
-                from = end;
-                if anchor == 0 {
-                    break;
-                }
-            }
-            out.extend_from_slice(&text[from..]);
+        _ if pattern.source().is_empty() => text,
+        _ => replace_anywhere(&text, pattern, anchor != 0, with),
+    }
+}
+
+fn replace_anywhere(text: &[u8], pattern: &Pattern, all: bool, with: &ReplacementSink) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut from = 0;
+    while from < text.len() || from == 0 {
+        let Some((start, end)) = pattern.find(text, from) else { break };
+        if start == text.len() && !matches_nothing(pattern) {
+            break;
+        }
+        out.extend_from_slice(&text[from..start]);
+        with.apply(&text[start..end], &mut out);
+        from = end;
+        if !all {
+            break;
+        }
+        if start == end {
+            out.extend(text.get(end));
+            from += 1;
         }
     }
+    out.extend_from_slice(text.get(from..).unwrap_or_default());
     out
 }

@@ -70,6 +70,10 @@ impl Shell {
         if let Op::Names { star } = p.op {
             let ParamName::Var(prefix) = p.name else { return Err(self.refuse()) };
             let items = self.names_with_prefix(prefix.name());
+            if star && !place.quoted && self.ifs().joiner().is_empty() {
+                sink.expanded(&items.concat());
+                return Ok(());
+            }
             let made = self.made(p, None, place.quoted);
             self.emit_made(Got::List { items, star }, made, place, sink);
             return Ok(());
