@@ -120,9 +120,8 @@ impl Shell {
 pub(super) fn is_at(part: &Part) -> bool {
     match part {
         Part::Param(p) => {
-            p.name == ParamName::Special(b'@') && !matches!(p.op, Op::Length)
-                || matches!(p.index, Some(Index::At))
-                || matches!(p.op, Op::Names { star: false } | Op::Keys { star: false })
+            let list = p.name == ParamName::Special(b'@') || matches!(p.index, Some(Index::At));
+            list && !matches!(p.op, Op::Length) || matches!(p.op, Op::Names { star: false } | Op::Keys { star: false })
         }
         _ => false,
     }

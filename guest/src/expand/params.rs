@@ -133,9 +133,9 @@ impl Shell {
         match &p.op {
             Op::Trim { .. } if index.is_some() && !quoted => Made::OneWord,
             Op::Transform(b'A') => Made::Declaration,
-            Op::Trim { .. } | Op::Replace { .. } | Op::Case { .. } | Op::Transform(_) => Made::Joined,
+            Op::Trim { .. } | Op::Transform(_) | Op::Names { .. } => Made::Joined,
             Op::Keys { star: true } if !quoted => Made::OneWord,
-            Op::Substring { .. } | Op::Keys { .. } | Op::Names { .. } if quoted => Made::Joined,
+            Op::Replace { .. } | Op::Case { .. } | Op::Substring { .. } | Op::Keys { .. } if quoted => Made::Joined,
             _ => Made::No,
         }
     }
@@ -155,7 +155,9 @@ impl Shell {
     /// The same for what an operator gave.
     fn emit_made(&mut self, got: Got, made: Made, place: Place, sink: &mut dyn Sink) {
         match got {
-            Got::List { items, .. } if made == Made::OneWord && !place.quoted && self.ifs().joiner().is_empty() => {
+            Got::List { items, .. }
+                if made == Made::OneWord && !place.quoted && sink.splits() && self.ifs().joiner().is_empty() =>
+            {
                 sink.expanded(&items.join(&b' '));
             }
             Got::Unset => sink.value(b"", place.quoted),
@@ -169,11 +171,12 @@ impl Shell {
             Got::List { items, .. } if items.is_empty() => sink.nothing(),
             Got::List { mut items, star } => {
                 let between = match (made, star) {
-                    (Made::No, true) => Between::Star,
+                    (_, true) if place.operand && self.ifs().joiner().is_empty() => Between::At,
+                    (_, true) => Between::Star,
                     (Made::No, false) => Between::At,
                     _ => Between::Made,
                 };
-                if made == Made::Declaration {
+                if made == Made::Declaration && (sink.splits() || sink.splits_stars() || !star) {
                     self.cut_declaration(&mut items);
                 }
                 for (i, item) in items.iter().enumerate() {

@@ -35,6 +35,11 @@ pub trait Sink {
         false
     }
 
+    /// Are expansions cut into fields?
+    fn splits(&self) -> bool {
+        false
+    }
+
     /// A list without elements.
     fn nothing(&mut self) {}
 
@@ -56,6 +61,9 @@ impl Sink for Splitter<'_> {
     }
     fn boundary(&mut self, _between: Between) {
         Splitter::boundary(self);
+    }
+    fn splits(&self) -> bool {
+        true
     }
 }
 
@@ -131,6 +139,9 @@ impl Sink for QuotedSink<'_> {
     }
     fn splits_stars(&self) -> bool {
         self.at
+    }
+    fn splits(&self) -> bool {
+        self.inner.splits()
     }
     fn nothing(&mut self) {
         self.nothing = true;
