@@ -170,6 +170,8 @@ pub struct Shell {
     pub planning: bool,
     /// An assignment before a command was refused.
     pub temporary_failed: bool,
+    /// A builtin assigned something that is no number to an integer; the command is given up.
+    pub not_a_number: bool,
     /// Descriptors stored in variables under `varredir_close`.
     pub variable_fds: Vec<Fd>,
     pub foreign_env: Vec<Vec<u8>>,
@@ -249,6 +251,7 @@ impl Shell {
             before_return: 0,
             planning: false,
             temporary_failed: false,
+            not_a_number: false,
             variable_fds: Vec::new(),
             foreign_env: Vec::new(),
             scratch: Vec::new(),
@@ -386,6 +389,7 @@ impl Shell {
     /// Fails the current top-level command.
     #[must_use]
     pub fn discard(&mut self, status: i32) -> Unwind {
+        self.not_a_number = false;
         self.status = status;
         if self.subshell > 0 { Unwind::Exit } else { Unwind::Discard }
     }

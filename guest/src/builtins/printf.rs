@@ -5,27 +5,49 @@ use crate::names::{Sym, is_name};
 use crate::printf::{Format, PrintfHost};
 use crate::shell::{Run, Shell};
 
-impl PrintfHost for Shell {
+/// What a run of printf writes to.
+struct Host<'a> {
+    sh: &'a mut Shell,
+    /// To standard output, so complete lines need not wait.
+    direct: bool,
+    /// Writing failed, and that has been said.
+    failed: bool,
+}
+
+impl Host<'_> {
+    fn write(&mut self, out: &mut Vec<u8>, count: usize) {
+        if self.direct && count > 0 {
+            self.failed = self.failed || self.sh.out(&out[..count]) != 0;
+            out.drain(..count);
+        }
+    }
+}
+
+impl PrintfHost for Host<'_> {
     fn warn(&mut self, out: &mut Vec<u8>, message: &[u8]) {
-        // What is complete has been seen by then: bash's output is line-buffered at best, so only on a terminal.
-        let _ = out;
-        self.builtin_error(&[message]);
+        let lines = out.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+        self.write(out, lines);
+        self.sh.builtin_error(&[message]);
+    }
+
+    fn grown(&mut self, out: &mut Vec<u8>) {
+        self.write(out, out.len());
     }
 
     fn now(&mut self) -> i64 {
-        self.sys.realtime() / 1_000_000_000
+        self.sh.sys.realtime() / 1_000_000_000
     }
 
     fn shell_start(&mut self) -> i64 {
-        self.started
+        self.sh.started
     }
 
     fn tz(&mut self) -> Option<Vec<u8>> {
-        self.text(Sym::TZ)
+        self.sh.text(Sym::TZ)
     }
 
     fn assign(&mut self, name: &[u8], value: i64) -> bool {
-        is_name(name) && Shell::assign(self, Sym::new(name), value.to_string().into_bytes(), false).is_ok()
+        is_name(name) && self.sh.assign(Sym::new(name), value.to_string().into_bytes(), false).is_ok()
     }
 }
 
@@ -50,7 +72,11 @@ pub fn printf(sh: &mut Shell, args: &[Vec<u8>]) -> Run<i32> {
     };
     let Some((format, words)) = parser.rest().split_first() else { return Ok(sh.show_usage()) };
     let mut out = Vec::new();
-    let status = Format::parse(format).run(words, sh, &mut out);
+    let mut host = Host { sh, direct: place.is_none(), failed: false };
+    let status = Format::parse(format).run(words, &mut host, &mut out);
+    if host.failed {
+        return Ok(1);
+    }
     match place {
         Some(place) => {
             if let Some(end) = out.iter().position(|b| *b == 0) {

@@ -282,6 +282,10 @@ fn store(sh: &mut Shell, r: &Request, names: &[Vec<u8>], line: &Line) -> Run<i32
         }
         let fields = ifs.read_fields(&line.text, usize::MAX, r.raw);
         let name = sh.place(Sym::new(array))?.name;
+        if sh.is_assoc(name) {
+            sh.builtin_error(&[array, b": not an indexed array"]);
+            return Ok(1);
+        }
         return Ok(i32::from(sh.assign_array(name, fields).is_err()));
     }
     if names.is_empty() || r.exact {

@@ -66,7 +66,10 @@ impl TestEnv for Shell {
     }
 
     fn var_is_set(&mut self, name: &[u8]) -> bool {
-        self.is_set(name).unwrap_or(false)
+        self.is_set(name).unwrap_or_else(|_| {
+            self.not_a_number = true;
+            false
+        })
     }
 
     fn var_is_nameref(&mut self, name: &[u8]) -> bool {

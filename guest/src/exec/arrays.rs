@@ -2,14 +2,20 @@
 
 use crate::names::Sym;
 use crate::shell::{Run, Shell, Unwind};
-use crate::syntax::ast::Element;
+use crate::syntax::ast::{Element, Subscript};
 use crate::syntax::print;
 use crate::vars::{Attrs, Key, Value};
 
 /// An element, expanded.
 enum Item {
     Next(Vec<u8>),
-    Keyed { key: Key, append: bool, value: Vec<u8> },
+    /// With the subscript's text.
+    Keyed {
+        key: Key,
+        text: Vec<u8>,
+        append: bool,
+        value: Vec<u8>,
+    },
 }
 
 impl Shell {
@@ -26,7 +32,22 @@ impl Shell {
         self.check_writable(name).map_err(|_| None)?;
         let assoc = self.is_assoc(name);
         let items = self.expand_elements(name, elements, assoc).map_err(Some)?;
-        if assoc { self.fill_assoc(name, items, append) } else { self.fill_indexed(name, items, append) }
+        let builtin = std::mem::take(&mut self.builtin);
+        let result = if assoc { self.fill_assoc(name, items, append) } else { self.fill_indexed(name, items, append) };
+        self.builtin = builtin;
+        result
+    }
+
+    /// What a subscript in a list means; its text too, if the key may turn out to be out of range.
+    fn element_key(&mut self, name: Sym, sub: &Subscript, assoc: bool) -> Run<(Key, Vec<u8>)> {
+        if assoc {
+            return Ok((self.key_for(name, sub)?, Vec::new()));
+        }
+        let source = &sub.arith.source;
+        let quoted = source.iter().any(|b| matches!(b, b'\'' | b'"' | b'\\'));
+        let text = if quoted { self.expand_string(sub.key())? } else { source.to_vec() };
+        let key = if quoted { self.key_from_text(name, &text)? } else { self.key_for(name, sub)? };
+        Ok((key, text))
     }
 
     fn expand_elements(&mut self, name: Sym, elements: &[Element], assoc: bool) -> Run<Vec<Item>> {
@@ -43,7 +64,7 @@ impl Shell {
                     items.extend(fields.into_iter().map(Item::Next));
                 }
                 Some(sub) => {
-                    let key = self.key_for(name, sub)?;
+                    let (key, text) = self.element_key(name, sub, assoc)?;
                     if matches!(&key, Key::Name(k) if k.is_empty()) {
                         let shown =
                             [b"[", &sub.arith.source[..], b"]=", &print::word(&e.value), b": bad array subscript"]
@@ -52,7 +73,7 @@ impl Shell {
                         continue;
                     }
                     let value = self.expand_string(&e.value)?;
-                    items.push(Item::Keyed { key, append: e.append, value });
+                    items.push(Item::Keyed { key, text, append: e.append, value });
                 }
             }
         }
@@ -72,7 +93,11 @@ impl Shell {
         for item in items {
             let (index, add, value) = match item {
                 Item::Next(value) => (next, false, value),
-                Item::Keyed { key: Key::Index(n), append, value } => (n, append, value),
+                Item::Keyed { key: Key::Index(n), text, value, .. } if self.index_too_low(name, n) => {
+                    self.complain_parts(&[b"[", &text, b"]=", &value, b": bad array subscript"]);
+                    continue;
+                }
+                Item::Keyed { key: Key::Index(n), append, value, .. } => (n, append, value),
                 Item::Keyed { key: Key::Name(_), .. } => continue,
             };
             if plain && !add && index >= 0 {
@@ -95,7 +120,7 @@ impl Shell {
         let mut items = items.into_iter();
         while let Some(item) = items.next() {
             let (key, add, value) = match item {
-                Item::Keyed { key, append, value } => (key, append, value),
+                Item::Keyed { key, append, value, .. } => (key, append, value),
                 Item::Next(key) if pairs => {
                     let value = match items.next() {
                         Some(Item::Next(v) | Item::Keyed { value: v, .. }) => v,

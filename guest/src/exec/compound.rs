@@ -161,6 +161,7 @@ impl Shell {
             if reference {
                 self.vars.entry(var).value = crate::vars::Value::Text(item);
             } else if self.assign(var, item, false).is_err() {
+                self.check_numbers()?;
                 self.status = 1;
                 return Ok(());
             }

@@ -8,7 +8,6 @@ use crate::syntax::ast::{Cond, Word};
 use crate::syntax::print;
 use crate::test_expr::{self, FileOp, IntOp};
 use crate::text::ere::Regex;
-use crate::text::quote;
 use crate::vars::{Indexed, Value};
 
 /// A failed `[[`: its status, with the message written.
@@ -22,12 +21,13 @@ impl Shell {
             let text = [b"[[ ", &print::cond(cond)[..], b" ]]"].concat();
             self.before_command(&text)?;
         }
+        self.not_a_number = false;
         self.status = match self.cond(cond)? {
             Ok(true) => 0,
             Ok(false) => 1,
             Err(Failed(status)) => status,
         };
-        Ok(())
+        self.check_numbers()
     }
 
     fn cond(&mut self, cond: &Cond) -> Run<Result<bool, Failed>> {
@@ -44,7 +44,7 @@ impl Shell {
             Cond::Group(a) => self.cond(a),
             Cond::Word(w) => {
                 let text = self.expand_string(w)?;
-                self.trace_cond(&[b"-n", &quote_arg(&text)]);
+                self.trace_cond(&[b"-n", shown(&text)]);
                 Ok(Ok(!text.is_empty()))
             }
             Cond::Unary(letter, w) => self.unary(*letter, w),
@@ -61,7 +61,7 @@ impl Shell {
 
     fn unary(&mut self, letter: u8, w: &Word) -> Run<Result<bool, Failed>> {
         let text = self.expand_string(w)?;
-        self.trace_cond(&[&[b'-', letter], &quote_arg(&text)]);
+        self.trace_cond(&[&[b'-', letter], shown(&text)]);
         match letter {
             b'z' => return Ok(Ok(text.is_empty())),
             b'n' => return Ok(Ok(!text.is_empty())),
@@ -79,7 +79,7 @@ impl Shell {
         match op {
             b"=" | b"==" | b"!=" => {
                 let source = self.expand_pattern(b)?;
-                self.trace_cond(&[&quote_arg(&left), op, &source]);
+                self.trace_cond(&[shown(&left), op, shown(&source)]);
                 let nocase = self.shopt(Shopt::NoCaseMatch);
                 let matches = Pattern::new(&source, Flags { extglob: true, nocase }).matches(&left);
                 return Ok(Ok(matches == (op != b"!=")));
@@ -88,7 +88,7 @@ impl Shell {
             _ => {}
         }
         let right = self.expand_string(b)?;
-        self.trace_cond(&[&quote_arg(&left), op, &quote_arg(&right)]);
+        self.trace_cond(&[shown(&left), op, shown(&right)]);
         if let Some(op) = IntOp::parse(op) {
             let pair = self.cond_number(&left)?.map(|l| (l, self.cond_number(&right)));
             return Ok(match pair {
@@ -119,7 +119,7 @@ impl Shell {
     #[inline(never)]
     fn regex(&mut self, left: &[u8], w: &Word) -> Run<Result<bool, Failed>> {
         let source = self.expand_regex(w)?;
-        self.trace_cond(&[&quote_arg(left), b"=~", &source]);
+        self.trace_cond(&[shown(left), b"=~", shown(&source)]);
         let nocase = self.shopt(Shopt::NoCaseMatch);
         let Ok(regex) = Regex::new(&source, nocase) else { return Ok(Err(Failed(2))) };
         let found = regex.captures(left);
@@ -135,6 +135,6 @@ impl Shell {
 }
 
 /// A word of a trace; an empty one is shown as quotes.
-fn quote_arg(text: &[u8]) -> Vec<u8> {
-    quote::xtrace(text)
+fn shown(text: &[u8]) -> &[u8] {
+    if text.is_empty() { b"''" } else { text }
 }

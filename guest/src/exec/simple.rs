@@ -235,18 +235,12 @@ impl Shell {
             self.temporary_failed = true;
             return Ok(());
         }
-        let value = if a.append { [self.text(name).unwrap_or_default(), value].concat() } else { value };
+        let value = self.temporary_value(name, value, a.append).map_err(|Refused| self.discard(1))?;
         self.put_temporary(name, value, scope);
         Ok(())
     }
 
     fn put_temporary(&mut self, name: Sym, value: Vec<u8>, scope: u32) {
-        let attrs = self.vars.get(name).map_or(Attrs::NONE, |v| v.attrs);
-        let value = if attrs.has(Attrs::INTEGER) {
-            self.evaluate_text(&value).map_or(value, |n| n.to_string().into_bytes())
-        } else {
-            value
-        };
         let var = self.vars.make_local(name, scope);
         var.value = crate::vars::Value::Text(value);
         var.attrs.add(Attrs::EXPORT);
@@ -285,15 +279,16 @@ impl Shell {
     /// Runs a builtin; its status becomes the shell's.
     pub fn call_builtin(&mut self, builtin: &'static builtins::Builtin, args: &[Vec<u8>]) -> Run {
         let outer = std::mem::replace(&mut self.builtin, builtin.name);
+        self.not_a_number = false;
         let result = (builtin.run)(self, args);
         self.builtin = outer;
-        match result {
-            Ok(status) => {
-                self.status = status;
-                Ok(())
-            }
-            Err(unwind) => Err(unwind),
-        }
+        self.status = result?;
+        self.check_numbers()
+    }
+
+    /// A builtin that assigned what is no number to an integer gives the command up.
+    pub(super) fn check_numbers(&mut self) -> Run {
+        if std::mem::take(&mut self.not_a_number) { Err(self.discard(1)) } else { Ok(()) }
     }
 
     fn remember_last(&mut self, args: &[Vec<u8>]) {
@@ -499,7 +494,7 @@ impl Shell {
             self.undo(undos);
         }
         self.status = result?;
-        Ok(())
+        self.check_numbers()
     }
 
     // ---- tracing ----

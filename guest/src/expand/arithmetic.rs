@@ -35,10 +35,15 @@ impl Shell {
 
     /// The value of an expression given as text.
     pub fn evaluate_text(&mut self, text: &[u8]) -> Run<i64> {
+        self.evaluate_for(b"", text)
+    }
+
+    /// The same; `prefix` is the command's name with its colon.
+    pub fn evaluate_for(&mut self, prefix: &[u8], text: &[u8]) -> Run<i64> {
         if let Some(n) = plain_number(text) {
             return Ok(n);
         }
-        crate::arith::eval(text, self).map_err(|e| self.arithmetic_error(b"", &e))
+        crate::arith::eval(text, self).map_err(|e| self.arithmetic_error(prefix, &e))
     }
 
     /// An error in a command that merely fails because of one (`((`, `let`); some give up more than that.

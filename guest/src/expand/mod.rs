@@ -17,6 +17,7 @@ pub mod attributes {
     pub use super::transform::{array_value, attribute_letters};
 }
 
+use crate::options::Opt;
 use crate::shell::{Run, Shell, Unwind};
 use crate::syntax::ast::{ArithText, Part, Subscript, Word};
 use crate::syntax::{Lines, Parser, Settings, print};
@@ -186,7 +187,7 @@ impl Shell {
     /// Expands a word to the source of a pattern.
     pub fn expand_pattern(&mut self, word: &Word) -> Run<Vec<u8>> {
         let ifs = self.ifs();
-        let mut sink = PatternSink { out: Vec::new(), joiner: ifs.joiner() };
+        let mut sink = PatternSink { out: Vec::new(), joiner: ifs.joiner(), all: self.opt(Opt::XTrace) };
         self.walk(&word.parts, Place::PLAIN, &mut sink)?;
         Ok(sink.out)
     }

@@ -136,7 +136,11 @@ impl Shell {
                 let name = self.place(name)?.name;
                 VarPlace { name, key: Some(self.key_for(name, sub)?) }
             }
-            Some(_) => return Err(self.refuse()),
+            Some(_) => {
+                let shown = parameter_name(ParamName::Var(name), index);
+                self.complain_parts(&[&shown, b": bad array subscript"]);
+                return Err(self.discard(1));
+            }
         };
         self.assign_place(&place, text, false).map_err(|_| self.discard(1))
     }

@@ -169,6 +169,9 @@ impl Shell {
                 sink.quoted(&items.join(ifs.joiner()));
             }
             Got::List { items, .. } if items.is_empty() => sink.nothing(),
+            Got::List { items, star: false } if place.operand && !place.quoted && self.keeps_operands_whole() => {
+                sink.quoted(&items.join(&b' '));
+            }
             Got::List { mut items, star } => {
                 let between = match (made, star) {
                     (_, true) if place.operand && self.ifs().joiner().is_empty() => Between::At,
@@ -187,6 +190,12 @@ impl Shell {
                 }
             }
         }
+    }
+
+    /// With an IFS that does not cut at blanks, `${x:-$@}` is one word.
+    fn keeps_operands_whole(&mut self) -> bool {
+        let ifs = self.text(Sym::IFS);
+        ifs.is_some_and(|t| !t.is_empty() && !t.contains(&b' '))
     }
 
     /// The value of a parameter.
@@ -242,7 +251,11 @@ impl Shell {
         }
     }
 
-    pub(super) fn index_too_low(&mut self, name: Sym, n: i64) -> bool {
+    /// Is the index before the beginning of the array?
+    pub(crate) fn index_too_low(&mut self, name: Sym, n: i64) -> bool {
+        if n >= 0 {
+            return false;
+        }
         match self.vars.get(name).map(|v| &v.value) {
             Some(Value::Indexed(a)) => a.resolve(n).is_none(),
             Some(Value::Text(_)) => n < -1,

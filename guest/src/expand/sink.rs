@@ -152,11 +152,23 @@ impl Sink for QuotedSink<'_> {
 pub struct PatternSink<'a> {
     pub out: Vec<u8>,
     pub joiner: &'a [u8],
+    /// Escapes every character that is quoted, as traces show them.
+    pub all: bool,
 }
 
 impl Sink for PatternSink<'_> {
     fn quoted(&mut self, text: &[u8]) {
-        pattern::escape_into(text, &mut self.out);
+        if self.all {
+            for b in text {
+                // Not inside a character.
+                if b & 0xc0 != 0x80 {
+                    self.out.push(b'\\');
+                }
+                self.out.push(*b);
+            }
+        } else {
+            pattern::escape_into(text, &mut self.out);
+        }
     }
     fn literal(&mut self, text: &[u8]) {
         self.out.extend_from_slice(text);

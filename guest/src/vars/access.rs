@@ -240,9 +240,9 @@ impl Shell {
     /// Applies the integer and case attributes.
     fn convert(&mut self, attrs: Attrs, old: Vec<u8>, value: Vec<u8>, append: bool) -> Result<Vec<u8>, Refused> {
         if attrs.has(Attrs::INTEGER) {
-            let mut n = self.evaluate_text(&value).map_err(|_| Refused)?;
+            let mut n = self.number_for(&value)?;
             if append {
-                n = n.wrapping_add(self.evaluate_text(&old).map_err(|_| Refused)?);
+                n = n.wrapping_add(self.number_for(&old)?);
             }
             return Ok(n.to_string().into_bytes());
         }
@@ -261,6 +261,30 @@ impl Shell {
         } else {
             text
         })
+    }
+
+    /// The number that is assigned to an integer variable.
+    fn number_for(&mut self, text: &[u8]) -> Result<i64, Refused> {
+        const SHOWN: &[&str] =
+            &["declare", "typeset", "local", "export", "readonly", "read", "printf", "mapfile", "getopts"];
+        let prefix = if SHOWN.contains(&self.builtin) { [self.builtin, ": "].concat() } else { String::new() };
+        self.evaluate_for(prefix.as_bytes(), text).map_err(|_| {
+            self.not_a_number = true;
+            Refused
+        })
+    }
+
+    /// What a command's own assignment `name=value` or `name+=value` gives.
+    ///
+    /// # Errors
+    /// The text to be added to an integer is no number.
+    pub fn temporary_value(&mut self, name: Sym, value: Vec<u8>, append: bool) -> Result<Vec<u8>, Refused> {
+        if !append {
+            return Ok(value);
+        }
+        let attrs = self.vars.get(name).map_or(Attrs::NONE, |v| v.attrs);
+        let old = self.text(name).unwrap_or_default();
+        self.convert(attrs, old, value, true)
     }
 
     /// Refuses to change a read-only variable.
@@ -322,9 +346,15 @@ impl Shell {
     /// Sets a variable to an indexed array.
     ///
     /// # Errors
-    /// The variable is read-only.
-    pub fn assign_array(&mut self, name: Sym, items: Vec<Vec<u8>>) -> Result<(), Refused> {
+    /// The variable is read-only, or an element is no number.
+    pub fn assign_array(&mut self, name: Sym, mut items: Vec<Vec<u8>>) -> Result<(), Refused> {
         self.check_writable(name)?;
+        let attrs = self.vars.get(name).map_or(Attrs::NONE, |v| v.attrs);
+        if attrs.has(Attrs::INTEGER | Attrs::UPPER | Attrs::LOWER | Attrs::CAPITAL) {
+            for item in &mut items {
+                *item = self.convert(attrs, Vec::new(), std::mem::take(item), false)?;
+            }
+        }
         let var = self.vars.entry(name);
         var.value = Value::Indexed(Box::new(Indexed::from_items(items)));
         var.attrs.remove(Attrs::ASSOC);
