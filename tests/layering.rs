@@ -4,21 +4,29 @@
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest first; each may use those before it.
-const ROOMS: &[&str] = &["base", "vfs", "kernel", "wasi", "sandbox", "cli"];
+const ROOMS: &[&str] = &["base", "storage", "vfs", "kernel", "wasi", "sandbox", "container", "api", "cli"];
 
 /// Outside crates (and parts of std) that only some places may name: what, who, why.
 const DOORS: &[(&str, &[&str], &str)] = &[
     ("wasmtime", &["wasi/", "sandbox/"], "the other rooms know no WebAssembly"),
     ("cap_std", &["vfs/host", "vfs/overlay", "sandbox/sandbox.rs"], "the one way to a host directory"),
-    ("tokio", &["sandbox/", "wasi/", "cli/"], "kernel and file tree are synchronous"),
+    ("sqlx", &["storage/"], "records have one room"),
+    ("object_store", &["storage/"], "blobs have one room"),
+    ("axum", &["api/"], "HTTP has one room"),
+    ("hyper", &["api/"], "HTTP has one room"),
+    (
+        "tokio",
+        &["storage/", "sandbox/", "wasi/", "container/", "api/", "cli/"],
+        "kernel and file tree are synchronous",
+    ),
     ("anyhow", &["cli/"], "a room has its own error type"),
     ("clap", &["cli/"], "arguments are parsed in one place"),
     (
         "std::fs",
-        &["sandbox/image", "sandbox/modules.rs", "cli/", "vfs/host", "vfs/overlay", "kernel/device.rs"],
-        "the host's files: images, the module cache, scripts, the seed of random numbers",
+        &["storage/", "sandbox/image", "sandbox/modules.rs", "cli/", "vfs/host", "vfs/overlay", "kernel/device.rs"],
+        "the host's files: the store, images, the module cache, scripts, the seed of random numbers",
     ),
-    ("std::net", &[], "no room speaks to a network"),
+    ("std::net", &["api/", "cli/"], "one room speaks to a network"),
     ("std::process::Command", &[], "the host never starts programs"),
     ("std::env", &["cli/"], "nothing else depends on the host's environment"),
     ("SystemTime::now", &["vfs/clock.rs", "kernel/", "base/", "wasi/"], "time comes through the clock"),

@@ -1,0 +1,1 @@
+//! Durable sandboxes: named containers over a store, their log, snapshots, forks and proposals.

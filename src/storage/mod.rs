@@ -1,0 +1,1 @@
+//! Bytes that survive: content-addressed blobs and typed records, committed together.
