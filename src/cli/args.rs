@@ -81,6 +81,13 @@ pub struct ExecArgs {
     /// Print what each process used to standard error.
     #[arg(long)]
     pub metering: bool,
+    #[command(flatten)]
+    pub what: ScriptArgs,
+}
+
+/// What bash is given to run.
+#[derive(Args)]
+pub struct ScriptArgs {
     /// Run this command line; what follows are its $0, $1 …
     #[arg(short = 'c', value_name = "SCRIPT", conflicts_with = "stdin_script")]
     pub script: Option<OsString>,

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 
-use super::args::ExecArgs;
+use super::args::{ExecArgs, ScriptArgs};
 use super::{UsageError, report, setup};
 use crate::sandbox::{Exec, Finished, InputStream, Outcome, Output, OutputStream, Running, Stdin, Streams};
 
@@ -16,7 +16,7 @@ const INPUT_BYTES: usize = 64 << 10;
 
 /// Runs one command and returns its exit status.
 pub fn exec(args: &ExecArgs) -> Result<u8> {
-    let mut exec = setup::apply(&args.sandbox, command(args)?)?;
+    let mut exec = setup::apply(&args.sandbox, command(&args.what)?)?;
     if args.json {
         exec.stdin = Stdin::Stream { terminal: io::stdin().is_terminal() };
     } else {
@@ -60,7 +60,7 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 /// What bash is to be started with.
-fn command(args: &ExecArgs) -> Result<Exec> {
+pub fn command(args: &ScriptArgs) -> Result<Exec> {
     let mut argv = vec![b"bash".to_vec()];
     if let Some(script) = &args.script {
         argv.extend([b"-c".to_vec(), script.as_bytes().to_vec()]);
