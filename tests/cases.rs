@@ -136,7 +136,8 @@ fn staged(base: Option<&Snapshot>, files: &[File]) -> Snapshot {
 
 fn open(snapshot: &Snapshot) -> Sandbox {
     let limits = Limits { wall_time_ms: CASE_TIME_MS, ..Limits::default() };
-    Sandbox::open(image(), snapshot, SandboxConfig { limits, mounts: Vec::new() }).expect("the sandbox can be made")
+    Sandbox::open(image(), snapshot, SandboxConfig { limits, ..SandboxConfig::default() })
+        .expect("the sandbox can be made")
 }
 
 /// How a case's output differs from what was recorded, for people; `None` when it does not.

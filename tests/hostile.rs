@@ -157,7 +157,7 @@ fn every_limit_ends_what_trips_it() {
     for attack in ATTACKS {
         let mut limits = Limits::default();
         (attack.limits)(&mut limits);
-        let attacked = sandbox_with(SandboxConfig { limits, mounts: Vec::new() });
+        let attacked = sandbox_with(SandboxConfig { limits, ..SandboxConfig::default() });
         output(&attacked, "echo before > file");
         let script = format!("echo started; {}", attack.script);
         let done = bash(&attacked, &script);
@@ -225,7 +225,7 @@ fn a_gibibyte_streams_in_constant_memory() {
 #[test]
 fn quotas_are_errors_to_the_guest() {
     let limits = Limits { tree_bytes: 8 * MIB, tree_files: 100, ..Limits::default() };
-    let sandbox = sandbox_with(SandboxConfig { limits, mounts: Vec::new() });
+    let sandbox = sandbox_with(SandboxConfig { limits, ..SandboxConfig::default() });
     let full = bash(&sandbox, "head -c 20M /dev/zero > f; echo $?; rm f; head -c 1M /dev/zero > g && wc -c < g");
     assert_eq!(String::from_utf8_lossy(&full.stdout.bytes), "1\n1048576\n");
     assert!(String::from_utf8_lossy(&full.stderr.bytes).contains("No space left on device"), "{full:?}");

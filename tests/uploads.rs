@@ -131,7 +131,7 @@ fn bombs_end_at_a_limit_and_harm_nobody() {
     output(&neighbour, "echo kept > file");
     for (name, text, limit) in BOMBS {
         let limits = Limits { memory_bytes: MEMORY, fuel: FUEL, ..Limits::default() };
-        let attacked = sandbox_with(SandboxConfig { limits, mounts: Vec::new() });
+        let attacked = sandbox_with(SandboxConfig { limits, ..SandboxConfig::default() });
         upload(&attacked, "bomb", &wat::parse_str(format!("(module {text})")).expect("it is WebAssembly"));
         let done = bash(&attacked, "echo before; ./bomb; echo after");
         let value = if *limit == Limit::Memory { MEMORY } else { FUEL };

