@@ -17,10 +17,13 @@
 //! **Invariants.** Paths are walked in `resolve.rs` and nowhere else; a [`FileSystem`] sees single names. A [`Loc`] that
 //! nobody has pinned is good until the next call that changes the tree. Rights of a mount only narrow.
 
+mod archive;
 mod clock;
+mod describe;
 mod fs;
 mod host;
 mod map;
+mod merge;
 mod mounts;
 mod overlay;
 mod paths;
@@ -28,14 +31,19 @@ mod perm;
 mod resolve;
 #[cfg(test)]
 mod tests;
+mod text_diff;
 mod tree;
 mod types;
 
+pub use archive::{ExportError, Exported, ImportError, ImportOptions, Imported, export, import};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use describe::{FileChange, FileState};
 pub use fs::FileSystem;
 pub use host::HostDir;
+pub use merge::{Conflict, MergeError, merge};
 pub use mounts::Vfs;
 pub use overlay::Overlay;
+pub use text_diff::{TextDiff, TextLimits, unified};
 pub use tree::{Tree, TreeFs};
 pub use types::{
     Attr, BlobId, Change, ChangeKind, Cred, DirEntry, Follow, Kind, Loc, MountId, NewNode, NodeId, OpenFlags, Rights,
