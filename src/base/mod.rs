@@ -1,7 +1,9 @@
 //! Words everyone uses. No I/O, no logic to speak of; knows nothing of the other rooms.
 
+mod blob;
 mod errno;
 mod limits;
 
+pub use blob::{Blob, BlobError, BlobSource, Hash, NotAHash, StoreTag};
 pub use errno::{Errno, Sys};
 pub use limits::{Exceeded, Limit, Limits};

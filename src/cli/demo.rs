@@ -31,9 +31,9 @@ pub fn demo(args: &DemoArgs) -> Result<u8> {
     let fork = sandbox.fork()?;
     show(&run(&fork, Exec::bash(BREAKAGE))?)?;
     println!("\n--- the fork against the original");
-    print_diff(&before, &fork.snapshot());
+    print_diff(&before, &fork.snapshot())?;
     println!("\n--- the original against itself before the fork");
-    print_diff(&before, &sandbox.snapshot());
+    print_diff(&before, &sandbox.snapshot())?;
     Ok(0)
 }
 
@@ -46,8 +46,8 @@ fn show(finished: &Finished) -> Result<()> {
     }
 }
 
-fn print_diff(old: &Snapshot, new: &Snapshot) {
-    let changes = old.tree().diff(new.tree());
+fn print_diff(old: &Snapshot, new: &Snapshot) -> Result<()> {
+    let changes = old.tree().diff(new.tree())?;
     if changes.is_empty() {
         println!("(no difference)");
     }
@@ -60,4 +60,5 @@ fn print_diff(old: &Snapshot, new: &Snapshot) {
         };
         println!("{sign} {}", String::from_utf8_lossy(&change.path));
     }
+    Ok(())
 }

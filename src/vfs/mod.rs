@@ -44,7 +44,7 @@ pub use merge::{Conflict, MergeError, merge};
 pub use mounts::Vfs;
 pub use overlay::Overlay;
 pub use text_diff::{TextDiff, TextLimits, unified};
-pub use tree::{Tree, TreeFs};
+pub use tree::{Save, Tree, TreeFs, TreeLoader};
 pub use types::{
     Attr, BlobId, Change, ChangeKind, Cred, DirEntry, Follow, Kind, Loc, MountId, NewNode, NodeId, OpenFlags, Rights,
     SetAttr, SetTime, StatFs, Usage,

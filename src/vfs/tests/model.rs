@@ -163,7 +163,7 @@ fn expected_diff(old: &Dump, new: &Dump) -> BTreeSet<Change> {
 }
 
 fn check_diff(old: &(Tree, Dump), new: &(Tree, Dump)) {
-    let found: Vec<Change> = old.0.diff(&new.0);
+    let found: Vec<Change> = old.0.diff(&new.0).unwrap();
     assert!(found.is_sorted());
     let expected: Vec<Change> = expected_diff(&old.1, &new.1).into_iter().collect();
     assert_eq!(found, expected);

@@ -7,6 +7,7 @@
 use super::dir::Dir;
 use super::inode::{Body, Inode};
 use super::{ROOT, Tree};
+use crate::base::BlobError;
 use crate::vfs::types::{Change, ChangeKind, Kind};
 use std::collections::{HashMap, HashSet};
 
@@ -20,7 +21,10 @@ impl Tree {
     /// What `newer`, a later version of this tree or any other tree, has otherwise; sorted by path.
     ///
     /// An added or removed directory is listed with all in it; a rename is both. Times of directories do not count.
-    pub fn diff(&self, newer: &Tree) -> Vec<Change> {
+    ///
+    /// # Errors
+    /// A stored part that may differ cannot be read.
+    pub fn diff(&self, newer: &Tree) -> Result<Vec<Change>, BlobError> {
         let (mut old_trail, mut new_trail) = (Trail::new(), Trail::new());
         self.inodes.diff(&newer.inodes, &std::sync::Arc::ptr_eq, &mut |(ino, old, new)| {
             if let Some(inode) = old {
@@ -34,7 +38,7 @@ impl Tree {
         let mut walk = Walk { old: self, new: newer, old_trail, new_trail, todo, changes: Vec::new() };
         walk.run();
         walk.changes.sort();
-        walk.changes
+        Ok(walk.changes)
     }
 
     /// Marks all entries on the paths to an inode.

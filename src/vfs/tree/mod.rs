@@ -13,8 +13,12 @@ mod edit;
 mod file;
 mod fs;
 mod inode;
+mod load;
+mod save;
 
 pub use fs::TreeFs;
+pub use load::TreeLoader;
+pub use save::Save;
 
 use super::map::Map;
 use super::types::Usage;
