@@ -1,41 +1,12 @@
-//! Coquina side by side with the native programs, in the same run: medians, a table, `versus.json` in the build folder.
-//!
-//! `cargo bench --bench versus [-- ROW …]`. The native command of each row runs right beside ours, so that a busy machine slows both.
-//! A row is `{"name", "unit", "ours", "reference", "theirs", "ratio"}` with ratio = ours / theirs; rows without a reference have null.
+//! The engine's rows: starting things, work in the shell, pipes, the whole program, many at a time.
 
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use coquina::sandbox::{Engine, EngineConfig, Exec, Finished, Image, Outcome, Sandbox, SandboxConfig};
-use serde::Serialize;
-use tokio::runtime::Runtime;
+use coquina::sandbox::{Exec, Sandbox, SandboxConfig};
 
-/// A row of the result.
-#[derive(Serialize)]
-struct Row {
-    name: &'static str,
-    unit: &'static str,
-    ours: f64,
-    reference: Option<String>,
-    theirs: Option<f64>,
-    ratio: Option<f64>,
-}
-
-/// A row as the table shows it: also the ratio it must reach.
-struct Line {
-    row: Row,
-    goal: Option<f64>,
-}
-
-/// What every row needs.
-struct Bench {
-    image: Image,
-    runtime: Runtime,
-    wanted: Vec<String>,
-    lines: Vec<Line>,
-}
+use crate::harness::{Bench, beside, image_dir, median, micros, millis, native, resident_bytes};
 
 /// Bytes of a GiB.
 const GIB: u64 = 1 << 30;
@@ -43,86 +14,14 @@ const GIB: u64 = 1 << 30;
 /// Idle sandboxes, and execs at a time, of the rows about many.
 const MANY: usize = 1000;
 
-fn main() {
-    // Cargo passes `--bench`.
-    let wanted = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    let engine = Engine::new(&EngineConfig { processes: 4096, ..EngineConfig::default() }).expect("the engine starts");
-    let image = Image::open(&engine, image_dir()).expect("`make image` has built the root image");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-    let mut bench = Bench { image, runtime, wanted, lines: Vec::new() };
-    println!("{:<18} {:>6} {:>14} {:>14} {:>9} {:>7}   reference", "row", "unit", "ours", "native", "ratio", "goal");
-    bench.starts();
-    bench.scripts();
-    bench.streams();
-    bench.whole_process();
-    bench.snapshots();
-    bench.many();
-    bench.write();
-}
-
-/// Where everything is built: what cargo and the Makefile call the target directory.
-fn build_dir() -> PathBuf {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/target");
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| default.into(), Into::into)
-}
-
-fn image_dir() -> PathBuf {
-    std::env::var_os("COQUINA_IMAGE").map_or_else(|| build_dir().join("release/image"), Into::into)
-}
-
 impl Bench {
-    /// Whether a row was asked for.
-    fn wants(&self, name: &str) -> bool {
-        self.wanted.is_empty() || self.wanted.iter().any(|w| name.contains(w.as_str()))
-    }
-
-    fn sandbox(&self) -> Sandbox {
-        Sandbox::new(&self.image, SandboxConfig::default()).expect("the sandbox can be made")
-    }
-
-    fn run(&self, sandbox: &Sandbox, script: &str) -> Finished {
-        let done = self.runtime.block_on(sandbox.exec(Exec::bash(script))).expect("the host runs it");
-        let stderr = String::from_utf8_lossy(&done.stderr.bytes);
-        assert_eq!(done.outcome, Outcome::Exit { exit_code: 0 }, "{script}: {stderr}");
-        done
-    }
-
-    /// Adds a row that has a native reference.
-    fn versus(&mut self, name: &'static str, unit: &'static str, goal: f64, reference: &str, ours: f64, theirs: f64) {
-        let (reference, ratio) = (Some(reference.to_owned()), Some(ours / theirs));
-        let row = Row { name, unit, ours, reference, theirs: Some(theirs), ratio };
-        self.add(Line { row, goal: Some(goal) });
-    }
-
-    /// Adds a row that stands alone.
-    fn alone(&mut self, name: &'static str, unit: &'static str, ours: f64) {
-        self.add(Line { row: Row { name, unit, ours, reference: None, theirs: None, ratio: None }, goal: None });
-    }
-
-    fn add(&mut self, line: Line) {
-        let Row { name, unit, ours, reference, theirs, ratio } = &line.row;
-        let cell = |v: Option<f64>, digits| v.map_or("-".into(), |v| format!("{v:.digits$}"));
-        let verdict = match (ratio, line.goal) {
-            (Some(ratio), Some(goal)) if *ratio > goal => "  MISSED",
-            _ => "",
-        };
-        println!(
-            "{name:<18} {unit:>6} {ours:>14.2} {:>14} {:>9} {:>7}   {}{verdict}",
-            cell(*theirs, 2),
-            cell(*ratio, 4),
-            line.goal.map_or("-".into(), |g| g.to_string()),
-            reference.as_deref().unwrap_or("-"),
-        );
-        self.lines.push(line);
-    }
-
-    fn write(&self) {
-        let rows: Vec<&Row> = self.lines.iter().map(|line| &line.row).collect();
-        let path = build_dir().join("versus.json");
-        let text = serde_json::to_string_pretty(&rows).expect("rows are plain") + "\n";
-        std::fs::write(&path, text).expect("the build folder can be written");
-        let missed = self.lines.iter().filter(|l| matches!((l.row.ratio, l.goal), (Some(r), Some(g)) if r > g)).count();
-        println!("\n{} rows, {missed} over their goal; written to {}", rows.len(), path.display());
+    pub fn engine(&mut self) {
+        self.starts();
+        self.scripts();
+        self.streams();
+        self.whole_process();
+        self.snapshots();
+        self.many();
     }
 
     /// Starting things: a sandbox, an exec in a live one, an external command, a short pipeline.
@@ -270,49 +169,4 @@ impl Bench {
             }
         });
     }
-}
-
-/// Runs ours `each` times and theirs once, `rounds` times over, after a warm-up; the median of each.
-fn beside(rounds: u32, each: u32, ours: impl Fn(), theirs: impl Fn()) -> (Duration, Duration) {
-    let time = |f: &dyn Fn()| {
-        let started = Instant::now();
-        f();
-        started.elapsed()
-    };
-    ours();
-    theirs();
-    let (mut our_times, mut their_times) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        our_times.extend((0..each).map(|_| time(&ours)));
-        their_times.push(time(&theirs));
-    }
-    (median(our_times), median(their_times))
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-/// Runs a script in native bash, in the environment that a sandbox gives.
-fn native(script: &str) {
-    let mut bash = Command::new("/bin/bash");
-    bash.arg("-c").arg(script).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LANG", "C.UTF-8");
-    let done = bash.stdin(Stdio::null()).output().expect("bash starts");
-    assert!(done.status.success(), "native: {script}");
-}
-
-/// Memory of this process that is in RAM, in bytes; 0 where there is no /proc.
-fn resident_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = statm.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) * 1024
-}
-
-fn micros(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }
