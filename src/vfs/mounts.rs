@@ -25,10 +25,17 @@ pub struct Vfs {
 }
 
 struct Mount {
-    fs: Box<dyn FileSystem>,
+    /// What is mounted; `None` for a bind: the directory it covers, which is the root tree's.
+    fs: Option<Box<dyn FileSystem>>,
     rights: Rights,
-    /// The directory it covers, pinned.
+    /// The directory it covers, pinned, by the number of the file system that holds it (never a bind's).
     at: Loc,
+}
+
+impl Mount {
+    fn root(&self) -> NodeId {
+        self.fs.as_ref().map_or(self.at.node, |fs| fs.root())
+    }
 }
 
 impl std::fmt::Debug for Vfs {
@@ -65,23 +72,39 @@ impl Vfs {
 
     /// Mounts over the directory at the absolute path `at` (looked up as user 0).
     pub fn mount(&mut self, at: &[u8], fs: Box<dyn FileSystem>, rights: Rights) -> Sys<MountId> {
-        let (at, attr) = self.stat(&Cred::ROOT, self.root(), at, Follow::Last)?;
-        if attr.kind != Kind::Dir {
-            return Err(Errno::NotDir);
-        }
-        let id = u32::try_from(self.mounts.len() + 1).map_err(|_| Errno::NoMem)?;
-        self.pin(at)?;
-        self.mounts.push(Mount { fs, rights, at });
-        Ok(MountId(id))
+        let at = self.directory(at)?;
+        self.push(Some(fs), self.home(at), rights)
     }
 
     /// Narrows the rights below the directory at the absolute path `at` (looked up as user 0): a bind mount of it onto itself.
     ///
-    /// Of nested binds the innermost holds, whatever the order they are made in. Bind before anything is open: what is open below
-    /// `at` keeps the rights it had. A file below with another name elsewhere can still be changed by that name.
+    /// Of nested binds the innermost holds, whatever the order they are made in: a bind can also give back what the one around it
+    /// takes. One more at the same place narrows, as does one at the root of a mount; `NotSup` elsewhere in a mount. The directories that
+    /// lead to a bind cannot be renamed. Bind before anything is open: what is open below `at` keeps its rights. A file below that
+    /// has another name elsewhere can still be changed by that name.
     pub fn bind(&mut self, at: &[u8], rights: Rights) -> Sys<MountId> {
-        let _ = (at, rights);
-        Err(Errno::NoSys)
+        let at = self.directory(at)?;
+        let home = self.home(at);
+        if at == self.root_of(at.mount) && at.mount != MountId(0) {
+            self.narrow(at.mount, rights)?;
+            return Ok(at.mount);
+        }
+        if home.mount != MountId(0) {
+            return Err(Errno::NotSup);
+        }
+        self.push(None, home, rights)
+    }
+
+    fn directory(&mut self, path: &[u8]) -> Sys<Loc> {
+        let (loc, attr) = self.stat(&Cred::ROOT, self.root(), path, Follow::Last)?;
+        if attr.kind == Kind::Dir { Ok(loc) } else { Err(Errno::NotDir) }
+    }
+
+    fn push(&mut self, fs: Option<Box<dyn FileSystem>>, at: Loc, rights: Rights) -> Sys<MountId> {
+        let id = u32::try_from(self.mounts.len() + 1).map_err(|_| Errno::NoMem)?;
+        self.pin(at)?;
+        self.mounts.push(Mount { fs, rights, at });
+        Ok(MountId(id))
     }
 
     /// Takes away rights of a mount (0 is the root tree) for good.
@@ -96,9 +119,11 @@ impl Vfs {
 
     /// What a mount allows.
     pub fn rights(&self, mount: MountId) -> Rights {
-        match mount.0 {
-            0 => self.tree_rights,
-            n => self.mounts.get(n as usize - 1).map_or(Rights { read: false, write: false }, |mount| mount.rights),
+        match self.mounted(mount) {
+            None if mount == MountId(0) => self.tree_rights,
+            None => Rights { read: false, write: false },
+            Some(Mount { fs: None, rights, .. }) => rights.narrow(self.tree_rights),
+            Some(mount) => mount.rights,
         }
     }
 
@@ -115,7 +140,7 @@ impl Vfs {
     /// The tree of a mount in memory, or with the changes of a copy-on-write mount: give those to another
     /// [`super::Overlay`] over the same directory to fork it.
     pub fn changes(&self, mount: MountId) -> Option<Tree> {
-        (mount.0 as usize).checked_sub(1).and_then(|n| self.mounts.get(n))?.fs.changes()
+        self.mounted(mount)?.fs.as_ref()?.changes()
     }
 
     /// The root tree itself.
@@ -136,7 +161,10 @@ impl Vfs {
     pub(super) fn fs(&mut self, mount: MountId) -> Sys<&mut dyn FileSystem> {
         match mount.0 {
             0 => Ok(&mut self.tree),
-            n => Ok(&mut *self.mounts.get_mut(n as usize - 1).ok_or(Errno::BadF)?.fs),
+            n => match &mut self.mounts.get_mut(n as usize - 1).ok_or(Errno::BadF)?.fs {
+                Some(fs) => Ok(&mut **fs),
+                None => Ok(&mut self.tree),
+            },
         }
     }
 
@@ -155,12 +183,31 @@ impl Vfs {
         self.fs(mount)
     }
 
+    /// A mount other than the root tree.
+    fn mounted(&self, mount: MountId) -> Option<&Mount> {
+        (mount.0 as usize).checked_sub(1).and_then(|n| self.mounts.get(n))
+    }
+
+    fn root_of(&self, mount: MountId) -> Loc {
+        Loc { mount, node: self.mounted(mount).map_or(self.tree.root(), Mount::root) }
+    }
+
+    /// A node by the number of the file system that holds it: a bind shows the root tree's.
+    fn home(&self, loc: Loc) -> Loc {
+        match self.mounted(loc.mount) {
+            Some(Mount { fs: None, .. }) => Loc { mount: MountId(0), node: loc.node },
+            _ => loc,
+        }
+    }
+
     /// The root of what is mounted over `loc`, or `loc`.
     fn covering(&self, mut loc: Loc) -> Loc {
+        let mut home = self.home(loc);
         for (index, mount) in self.mounts.iter().enumerate() {
             // A mount can only be covered by a later one.
-            if mount.at == loc {
-                loc = Loc { mount: MountId(index as u32 + 1), node: mount.fs.root() };
+            if mount.at == home {
+                loc = Loc { mount: MountId(index as u32 + 1), node: mount.root() };
+                home = self.home(loc);
             }
         }
         loc
@@ -168,13 +215,51 @@ impl Vfs {
 
     /// Whether something is mounted over `loc` or over a directory that `loc` names.
     pub(super) fn is_mount_point(&self, loc: Loc) -> bool {
-        self.mounts.iter().any(|mount| mount.at == loc)
+        let home = self.home(loc);
+        self.mounts.iter().any(|mount| mount.at == home)
+    }
+
+    /// The bind over `dir`, a directory of the root tree, or else the innermost over a directory it is in.
+    fn bind_around(&mut self, dir: NodeId) -> Sys<Option<MountId>> {
+        let mut at = dir;
+        while self.mounts.iter().any(|mount| mount.fs.is_none()) {
+            let is_over = |mount: &Mount| mount.fs.is_none() && mount.at.node == at;
+            if let Some(index) = self.mounts.iter().position(is_over) {
+                return Ok(Some(MountId(index as u32 + 1)));
+            }
+            let parent = self.tree.parent(at)?;
+            if parent == at {
+                break;
+            }
+            at = parent;
+        }
+        Ok(None)
+    }
+
+    /// Whether a bind is below `dir`.
+    pub(super) fn leads_to_bind(&mut self, dir: Loc) -> Sys<bool> {
+        if self.home(dir).mount != MountId(0) {
+            return Ok(false);
+        }
+        for index in 0..self.mounts.len() {
+            let Mount { fs: None, at, .. } = self.mounts[index] else {
+                continue;
+            };
+            let mut at = at.node;
+            while at != self.tree.root() {
+                if at == dir.node {
+                    return Ok(true);
+                }
+                at = self.tree.parent(at)?;
+            }
+        }
+        Ok(false)
     }
 
     /// What `name` in `dir` names, as the file system has it: not what is mounted there.
     pub(super) fn lookup_below(&mut self, dir: Loc, name: &[u8]) -> Sys<(Loc, Attr)> {
         let (node, mut attr) = self.fs_to_read(dir.mount)?.lookup(dir.node, name)?;
-        attr.dev = DEV_BASE + u64::from(dir.mount.0);
+        attr.dev = self.dev(dir);
         Ok((Loc { mount: dir.mount, node }, attr))
     }
 
@@ -189,13 +274,18 @@ impl Vfs {
     pub(super) fn parent(&mut self, dir: Loc) -> Sys<Loc> {
         let outer = self.uncovered(dir);
         let node = self.fs(outer.mount)?.parent(outer.node)?;
-        Ok(self.covering(Loc { mount: outer.mount, node }))
+        let mut mount = outer.mount;
+        if outer != dir && mount == MountId(0) {
+            // Out of a mount, perhaps into a bind around it.
+            mount = self.bind_around(node)?.unwrap_or(mount);
+        }
+        Ok(self.covering(Loc { mount, node }))
     }
 
     /// The directory that the root of a mount covers, as far down as it goes; else `dir`.
     fn uncovered(&self, mut dir: Loc) -> Loc {
-        while let Some(mount) = (dir.mount.0 as usize).checked_sub(1).and_then(|n| self.mounts.get(n))
-            && mount.fs.root() == dir.node
+        while let Some(mount) = self.mounted(dir.mount)
+            && mount.root() == dir.node
         {
             dir = mount.at;
         }
@@ -230,8 +320,12 @@ impl Vfs {
     /// The node's attributes.
     pub fn attr(&mut self, loc: Loc) -> Sys<Attr> {
         let mut attr = self.fs(loc.mount)?.attr(loc.node)?;
-        attr.dev = DEV_BASE + u64::from(loc.mount.0);
+        attr.dev = self.dev(loc);
         Ok(attr)
+    }
+
+    fn dev(&self, loc: Loc) -> u64 {
+        DEV_BASE + u64::from(self.home(loc).mount.0)
     }
 
     /// chmod, chown, utimensat, truncate by path: with all permission checks.

@@ -183,6 +183,9 @@ impl Vfs {
         if is_busy(node) || target.is_some_and(|(node, _)| is_busy(node)) {
             return Err(Errno::Busy);
         }
+        if attr.kind == Kind::Dir && self.leads_to_bind(Vfs::beside(from.dir, node))? {
+            return Err(Errno::Busy);
+        }
         perm::check_remove(cred, &from.dir_attr, &attr)?;
         match &target {
             Some((_, target)) => perm::check_remove(cred, &to.dir_attr, target)?,

@@ -1,5 +1,6 @@
 //! Tests of the room as a whole.
 
+mod bind;
 mod host;
 mod linux;
 mod model;
