@@ -2,6 +2,7 @@
 
 mod blob;
 mod errno;
+pub mod id;
 mod limits;
 
 pub use blob::{Blob, BlobError, BlobSource, Hash, NotAHash, StoreTag};

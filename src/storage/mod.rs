@@ -1,1 +1,337 @@
 //! Bytes that survive: content-addressed blobs and typed records, committed together.
+//!
+//! A [`Store`] keeps a graph of blobs (`base::Blob`: bytes and the ids they lead to) and records that name roots in it. It knows no files.
+//! One commit is all or nothing and durable when it returns. docs/storage.md has the format, the guarantees and how each is tested.
+
+mod commit;
+mod error;
+mod lease;
+mod records;
+
+pub use commit::{Commit, Fence};
+pub use error::StoreError;
+pub use lease::{Lease, Pin};
+pub use records::{
+    AuditEntry, AuditQuery, AuditRecord, CONTAINER_PREFIX, Change, ContainerQuery, ContainerRecord, ContainerStatus,
+    DocumentQuery, DocumentRecord, LIST_LIMIT, LogQuery, LogRecord, Order, PROPOSAL_PREFIX, ProposalRecord,
+    ProposalState, SNAPSHOT_PREFIX, SnapshotQuery, SnapshotRecord,
+};
+
+use crate::base::{BlobSource, Hash, StoreTag};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where a store is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// In a directory, made if it is not there.
+    Directory(PathBuf),
+    /// In memory, gone with the last handle.
+    Memory,
+}
+
+/// How a store is opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoreConfig {
+    /// Where it is.
+    pub place: Place,
+    /// Bytes its blobs may take as they are stored; `u64::MAX` for as many as there is room for.
+    pub quota_bytes: u64,
+    /// Memory for blobs that were read.
+    pub cache_bytes: u64,
+    /// How long a process that shows no sign of life keeps its leases.
+    pub lease_ttl: Duration,
+}
+
+impl StoreConfig {
+    /// A store in a directory, without a quota.
+    pub fn directory(path: impl Into<PathBuf>) -> StoreConfig {
+        StoreConfig { place: Place::Directory(path.into()), ..StoreConfig::memory() }
+    }
+
+    /// A store in memory, without a quota.
+    pub fn memory() -> StoreConfig {
+        StoreConfig {
+            place: Place::Memory,
+            quota_bytes: u64::MAX,
+            cache_bytes: 64 << 20,
+            lease_ttl: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What a store holds.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub struct Stats {
+    /// Containers, expired ones too.
+    pub containers: u64,
+    /// Snapshots.
+    pub snapshots: u64,
+    /// Proposals, decided ones too.
+    pub proposals: u64,
+    /// Records of logs.
+    pub log_records: u64,
+    /// Images.
+    pub images: u64,
+    /// Blobs.
+    pub blobs: u64,
+    /// Packs, as objects and inside the records.
+    pub packs: u64,
+    /// Bytes of all packs.
+    pub stored_bytes: u64,
+    /// Bytes of packs inside the records.
+    pub inline_bytes: u64,
+    /// Bytes it may hold; `None` if there is no quota.
+    pub quota_bytes: Option<u64>,
+    /// Commits since it was made.
+    pub commits: u64,
+    /// Collections that took something away since it was made.
+    pub epoch: u64,
+    /// Version of its format.
+    pub format: i64,
+}
+
+/// What a collection did.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub struct Collected {
+    /// Another process is collecting or making a backup: nothing was done.
+    pub skipped: bool,
+    /// Blobs that are in use.
+    pub live_blobs: u64,
+    /// Blobs taken away.
+    pub removed_blobs: u64,
+    /// Packs taken away or written anew.
+    pub removed_packs: u64,
+    /// Bytes the store holds less.
+    pub freed_bytes: u64,
+}
+
+/// What is wrong with a store.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub struct CheckReport {
+    /// Packs read.
+    pub packs: u64,
+    /// Blobs verified.
+    pub blobs: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// What is wrong, one sentence each; those that were repaired say so.
+    pub problems: Vec<Problem>,
+}
+
+impl CheckReport {
+    /// Nothing is wrong, or all that was is repaired.
+    pub fn is_clean(&self) -> bool {
+        self.problems.iter().all(|problem| problem.repaired)
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Problem {
+    /// What is wrong, with what, and what it means.
+    pub what: String,
+    /// Ids of the containers, snapshots, … that lose something by it.
+    pub loses: Vec<String>,
+    /// Whether it has been repaired.
+    pub repaired: bool,
+}
+
+/// A handle of an open store; cheap to clone, to be used from any thread, with or without a runtime.
+#[derive(Clone)]
+pub struct Store {
+    tag: StoreTag,
+}
+
+#[allow(unused_variables, clippy::unused_async, reason = "being written")]
+impl Store {
+    /// Opens a store; makes it, or brings it to this program's format, if it must.
+    ///
+    /// # Errors
+    /// It cannot be read or written, or is of a newer format.
+    pub fn open(config: StoreConfig) -> Result<Store, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// What marks "is in this store" carry.
+    pub fn tag(&self) -> StoreTag {
+        self.tag
+    }
+
+    /// Its blobs.
+    pub fn source(&self) -> Arc<dyn BlobSource> {
+        unimplemented!()
+    }
+
+    /// The newest epoch this handle's process knows of: what to put into the first commit of a tree that was just loaded or made.
+    pub fn epoch(&self) -> u64 {
+        0
+    }
+
+    /// All or nothing, and durable when it returns. Goes on if the future is dropped. Concurrent commits share one sync of the disk.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; nothing of it is in the store then, except after `Records` or `Objects`, where a power cut may bring it back whole.
+    pub async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// A container by id, or by name among those without an owner.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn container(&self, id_or_name: &str) -> Result<Option<ContainerRecord>, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// Containers.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn containers(&self, query: &ContainerQuery) -> Result<Vec<ContainerRecord>, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// Active containers whose time is over, those due first.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn expired(&self, now_ms: i64, limit: u32) -> Result<Vec<ContainerRecord>, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// A container's log.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn log(&self, container: &str, query: &LogQuery) -> Result<Vec<LogRecord>, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// A snapshot by id, or by name among those without an owner.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn snapshot(&self, id_or_name: &str) -> Result<Option<SnapshotRecord>, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// Snapshots.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn snapshots(&self, query: &SnapshotQuery) -> Result<Vec<SnapshotRecord>, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// A proposal by id.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn proposal(&self, id: &str) -> Result<Option<ProposalRecord>, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// A container's proposals, newest first; at most [`LIST_LIMIT`].
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn proposals(&self, container: &str) -> Result<Vec<ProposalRecord>, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// The files of an image, if they are stored.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn image_root(&self, image: &str) -> Result<Option<Hash>, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// A document.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn document(&self, kind: &str, id: &str) -> Result<Option<DocumentRecord>, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// Documents of a kind.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn documents(&self, query: &DocumentQuery) -> Result<Vec<DocumentRecord>, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// The audit trail.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// Follows the audit trail's chain from its beginning. Answers how many records it has and, if it breaks, at which `seq`.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn audit_verify(&self) -> Result<(u64, Option<u64>), StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// The right to change a container. It has at most one live holder; its fence grows with each.
+    ///
+    /// Waits up to `wait` for a live holder to give it up, which is told that it is wanted. A dead holder's is taken over.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`] after `wait`.
+    pub async fn lease(&self, container: &str, wait: Duration) -> Result<Lease, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// Keeps a root and all it leads to from the collector while the `Pin` lives.
+    ///
+    /// # Errors
+    /// It is not in the store (any more).
+    pub async fn pin(&self, root: Hash) -> Result<Pin, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// Takes away what nothing leads to, while the store is in use.
+    ///
+    /// # Errors
+    /// The store cannot be read or written; what was taken away until then was garbage.
+    pub async fn collect(&self) -> Result<Collected, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// Reads everything, verifies every hash and reference; repairs what can be repaired if asked to.
+    ///
+    /// # Errors
+    /// The store cannot be read or written at all.
+    pub async fn check(&self, repair: bool) -> Result<CheckReport, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// Writes a copy of the store, as of one moment, to a directory that is not there or is empty. The store stays in use.
+    ///
+    /// # Errors
+    /// The directory is not empty, or something cannot be read or written.
+    pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// What it holds.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn stats(&self) -> Result<Stats, StoreError> {
+        Err(StoreError::Unsupported)
+    }
+
+    /// Gives up all leases and pins and closes its files; what other handles ask for from now on is [`StoreError::Closed`].
+    /// A store that is dropped without it loses nothing.
+    pub async fn close(&self) {}
+}
