@@ -1,7 +1,8 @@
 //! Every limit, its unit and its default.
 
 /// What one sandbox may use. Each is a number; none can be switched off, only set high.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// Wall-clock time of one exec, in milliseconds.
     pub wall_time_ms: u64,
