@@ -52,6 +52,8 @@ pub struct Image(pub(super) Arc<ImageInner>);
 pub(super) struct ImageInner {
     engine: Engine,
     dir: PathBuf,
+    /// BLAKE3 of the manifest, in hexadecimal.
+    id: Option<String>,
     pub tree: Tree,
     programs: HashMap<BlobId, ImageProgram>,
 }
@@ -144,7 +146,8 @@ impl Image {
         let dir = dir.as_ref().to_path_buf();
         let text = read(&dir.join("image.json"))?;
         let expected = read(&dir.join("image.b3"))?;
-        if expected.trim_ascii() != blake3::hash(&text).to_hex().as_bytes() {
+        let id = blake3::hash(&text).to_hex().to_string();
+        if expected.trim_ascii() != id.as_bytes() {
             return Err(damaged(&dir.join("image.json"), "its hash is not the one in image.b3"));
         }
         let manifest: Manifest =
@@ -171,17 +174,23 @@ impl Image {
                 shell.loading = Mutex::new(Some(thread));
             }
         }
-        Ok(Image(Arc::new(ImageInner { engine: engine.clone(), dir, tree, programs })))
+        Ok(Image(Arc::new(ImageInner { engine: engine.clone(), dir, id: Some(id), tree, programs })))
     }
 
     /// An image that is only a file tree: a program in it is compiled when it is first run.
     pub fn from_tree(engine: &Engine, tree: Tree) -> Image {
-        Image(Arc::new(ImageInner { engine: engine.clone(), dir: PathBuf::new(), tree, programs: HashMap::new() }))
+        let (engine, dir, programs) = (engine.clone(), PathBuf::new(), HashMap::new());
+        Image(Arc::new(ImageInner { engine, dir, id: None, tree, programs }))
     }
 
     /// The engine the image was opened for.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    /// What tells it from every other image; `None` if it was made from a tree.
+    pub fn id(&self) -> Option<&str> {
+        self.0.id.as_deref()
     }
 
     /// The file tree.
