@@ -4,6 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::boxes::args::{BOX_HELP, BoxArgs, StoreArgs};
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -16,6 +19,12 @@ Examples:
   coquina exec --fuel 1000000000 --timeout 10 script.sh one two
   generate-script | coquina exec --stdin-script
   coquina exec --json -c 'ls -l /' | jq .metering";
+
+const COMPLETION_HELP: &str = "\
+Examples:
+  coquina completion bash > ~/.local/share/bash-completion/completions/coquina
+  coquina completion zsh > ~/.zfunc/_coquina
+  coquina completion fish > ~/.config/fish/completions/coquina.fish";
 
 /// A self-hosted agent computer: bash command lines in WebAssembly processes.
 #[derive(Parser)]
@@ -32,6 +41,11 @@ pub enum Command {
     Exec(ExecArgs),
     /// An interactive prompt over one sandbox; files, variables and functions live as long as it.
     Shell(SandboxArgs),
+    /// Durable sandboxes: named boxes whose files outlive the command; snapshots, forks, proposals.
+    #[command(after_help = BOX_HELP)]
+    Box(BoxArgs),
+    /// Where boxes are kept: check, collect garbage, back up.
+    Store(StoreArgs),
     /// Print every limit, its default and its unit.
     Limits,
     /// WebAssembly programs on their own.
@@ -40,6 +54,9 @@ pub enum Command {
     /// The root image.
     #[command(subcommand)]
     Image(ImageCommand),
+    /// Print what makes a shell complete `coquina`'s words.
+    #[command(after_help = COMPLETION_HELP)]
+    Completion { shell: Shell },
     /// Fork a sandbox, break something in the fork, and show by diff that the original is untouched.
     #[command(hide = true)]
     Demo(DemoArgs),

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::args::{ExecArgs, ScriptArgs};
 use super::{UsageError, report, setup};
-use crate::sandbox::{Exec, Finished, InputStream, Outcome, Output, OutputStream, Running, Stdin, Streams};
+use crate::sandbox::{Exec, InputStream, Outcome, Output, OutputStream, Stdin, Streams};
 
 /// Bytes read from the host's standard input at a time.
 const INPUT_BYTES: usize = 64 << 10;
@@ -25,14 +25,12 @@ pub fn exec(args: &ExecArgs) -> Result<u8> {
     let sandbox = setup::sandbox(&args.sandbox)?;
     let finished = runtime()?.block_on(async {
         let (streams, running) = sandbox.start(exec).await?;
-        attend(streams, running).await
+        anyhow::Ok(attend(streams, running.canceller(), running.finish()).await?)
     })?;
     if args.json {
-        report::json(&finished)?;
+        report::json(&finished, &())?;
     } else {
-        if let Outcome::Limit(exceeded) = &finished.outcome {
-            eprintln!("coquina: {exceeded}");
-        }
+        report::limit(&finished.outcome);
         if args.metering {
             eprint!("{}", report::table(&finished.metering));
         }
@@ -82,12 +80,11 @@ pub fn command(args: &ScriptArgs) -> Result<Exec> {
     Ok(Exec::program(argv))
 }
 
-/// Passes the streams on while the exec runs; Ctrl-C cancels it.
-pub async fn attend(streams: Streams, running: Running) -> Result<Finished> {
+/// Passes the streams on until an exec has finished; Ctrl-C cancels it.
+pub async fn attend<T>(streams: Streams, cancel: impl Fn() + Send + 'static, finish: impl Future<Output = T>) -> T {
     if let Some(stdin) = streams.stdin {
         std::thread::spawn(move || feed(stdin));
     }
-    let cancel = running.canceller();
     let interrupt = tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             cancel();
@@ -95,12 +92,13 @@ pub async fn attend(streams: Streams, running: Running) -> Result<Finished> {
     });
     let stdout = streams.stdout.map(|s| tokio::task::spawn_blocking(|| drain(s, io::stdout())));
     let stderr = streams.stderr.map(|s| tokio::task::spawn_blocking(|| drain(s, io::stderr())));
-    let finished = running.finish().await?;
+    let finished = finish.await;
     for writer in [stdout, stderr].into_iter().flatten() {
-        writer.await?;
+        // It does not panic, and nobody aborts it.
+        let _ = writer.await;
     }
     interrupt.abort();
-    Ok(finished)
+    finished
 }
 
 /// Reads the host's standard input, no sooner than the guest wants it, for as long as it does.

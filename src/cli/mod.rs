@@ -1,23 +1,37 @@
 //! The command line: arguments, terminal, exit statuses. The only room with `anyhow`.
 
 mod args;
+mod boxes;
+mod completion;
 mod demo;
 mod exec;
+mod format;
 mod image;
 mod limits;
+mod output;
+mod quantity;
 mod report;
 mod setup;
 mod shell;
+mod store;
 mod wasi;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::container::ContainerError;
 use args::{Cli, Command, ImageCommand, WasiCommand};
 
 /// Exit status for a fault on the host's side: a missing directory, a bad image.
 const EXIT_HOST_FAULT: u8 = 125;
+
+/// Exit status for a merge of what does not go together.
+const EXIT_CONFLICT: u8 = 1;
+
+/// Exit status when nobody reads what is written: that of SIGPIPE.
+const EXIT_PIPE: u8 = 128 + 13;
 
 /// Exit status for wrong usage.
 const EXIT_USAGE: u8 = 2;
@@ -34,6 +48,9 @@ pub fn main() -> ExitCode {
     let status = match cli.command {
         Command::Exec(args) => exec::exec(&args),
         Command::Shell(args) => shell::shell(&args),
+        Command::Box(args) => boxes::run(&args),
+        Command::Store(args) => store::run(&args),
+        Command::Completion { shell } => completion::completion(shell),
         Command::Limits => limits::limits(),
         Command::Wasi(WasiCommand::Run(args)) => wasi::run(&args),
         Command::Image(ImageCommand::Build { recipe, wasm, out }) => image::build(&recipe, &wasm, &out),
@@ -43,11 +60,21 @@ pub fn main() -> ExitCode {
     match status {
         // Leaving at once: unmapping the engine's pool takes longer than many a command.
         Ok(status) => std::process::exit(status.into()),
-        Err(error) => {
-            eprintln!("coquina: {}", message(&error));
-            ExitCode::from(if error.is::<UsageError>() { EXIT_USAGE } else { EXIT_HOST_FAULT })
-        }
+        Err(error) => std::process::exit(fail(&error).into()),
     }
+}
+
+/// Says what went wrong and returns the exit status for it.
+fn fail(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+        return EXIT_PIPE;
+    }
+    eprintln!("coquina: {}", message(error));
+    if let Some(ContainerError::Conflicts(conflicts)) = error.downcast_ref() {
+        eprint!("{}", boxes::conflict_lines(conflicts));
+        return EXIT_CONFLICT;
+    }
+    if error.is::<UsageError>() { EXIT_USAGE } else { EXIT_HOST_FAULT }
 }
 
 /// An error with its causes, each said once: many a library's message ends with its cause already.

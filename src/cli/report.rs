@@ -1,18 +1,19 @@
 //! What an exec did and used, as JSON for programs and as a table for people.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 
+use super::format::size;
+use super::output;
 use crate::sandbox::{Finished, Metering, Outcome};
 
 /// The document of `coquina exec --json`.
 #[derive(Serialize)]
-struct Report<'a> {
+struct Report<'a, M> {
     outcome: &'a Outcome,
     /// `base64` when either stream is not UTF-8; both are encoded then.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,10 +23,13 @@ struct Report<'a> {
     stdout_truncated_bytes: u64,
     stderr_truncated_bytes: u64,
     metering: &'a Metering,
+    /// What `coquina box exec` adds.
+    #[serde(flatten)]
+    more: &'a M,
 }
 
-/// Prints a finished exec as one JSON document.
-pub fn json(finished: &Finished) -> Result<()> {
+/// Prints a finished exec, and more about it, as one JSON document.
+pub fn json(finished: &Finished, more: &impl Serialize) -> Result<()> {
     let (out, err) = (&finished.stdout, &finished.stderr);
     let texts = (std::str::from_utf8(&out.bytes), std::str::from_utf8(&err.bytes));
     let (encoding, stdout, stderr) = match texts {
@@ -40,10 +44,16 @@ pub fn json(finished: &Finished) -> Result<()> {
         stdout_truncated_bytes: out.truncated_bytes,
         stderr_truncated_bytes: err.truncated_bytes,
         metering: &finished.metering,
+        more,
     };
-    let mut document = serde_json::to_vec(&report)?;
-    document.push(b'\n');
-    Ok(std::io::stdout().write_all(&document)?)
+    output::json(&report)
+}
+
+/// Says which limit ended an exec, if one did.
+pub fn limit(outcome: &Outcome) {
+    if let Outcome::Limit(exceeded) = outcome {
+        eprintln!("coquina: {exceeded}");
+    }
 }
 
 /// What each process used, a line each, and the sum.
@@ -54,7 +64,7 @@ pub fn table(metering: &Metering) -> String {
     );
     let mut line = |name: &str, status: &str, fuel, memory, read, written, seconds| {
         let name: String = name.chars().take(16).collect();
-        let (memory, read, written) = (bytes(memory), bytes(read), bytes(written));
+        let (memory, read, written) = (size(memory), size(read), size(written));
         let _ =
             writeln!(text, "{name:<16} {status:>6} {fuel:>14} {memory:>10} {read:>10} {written:>10} {seconds:>9.4}");
     };
@@ -66,17 +76,4 @@ pub fn table(metering: &Metering) -> String {
     let name = format!("{} in all", m.processes_total);
     line(&name, "", m.fuel, m.memory_peak_bytes, m.read_bytes, m.written_bytes, m.wall_seconds);
     text
-}
-
-/// A number of bytes for people.
-fn bytes(n: u64) -> String {
-    let mut value = n as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value < 1024.0 || unit == "GiB" {
-            let digits = usize::from(unit != "B" && value < 100.0);
-            return format!("{value:.digits$} {unit}");
-        }
-        value /= 1024.0;
-    }
-    unreachable!("the last unit returns")
 }

@@ -95,12 +95,20 @@ pub fn apply(args: &SandboxArgs, mut exec: Exec) -> Result<Exec> {
 }
 
 /// Sets environment variables, each `K=V`.
-pub fn environment(pairs: &[OsString], mut exec: Exec) -> Result<Exec> {
-    for pair in pairs {
-        let pair = pair.as_bytes();
-        let equals = pair.iter().position(|b| *b == b'=').filter(|at| *at > 0);
-        let equals = equals.ok_or_else(|| UsageError(format!("--env {}: not K=V", String::from_utf8_lossy(pair))))?;
-        exec = exec.with_env(&pair[..equals], &pair[equals + 1..]);
+pub fn environment(texts: &[OsString], mut exec: Exec) -> Result<Exec> {
+    for (key, value) in pairs(texts)? {
+        exec = exec.with_env(key, value);
     }
     Ok(exec)
+}
+
+/// Names and values of environment variables, each `K=V`.
+pub fn pairs(texts: &[OsString]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let pair = |text: &OsString| {
+        let text = text.as_bytes();
+        let equals = text.iter().position(|b| *b == b'=').filter(|at| *at > 0);
+        let equals = equals.ok_or_else(|| UsageError(format!("--env {}: not K=V", String::from_utf8_lossy(text))))?;
+        Ok((text[..equals].into(), text[equals + 1..].into()))
+    };
+    texts.iter().map(pair).collect()
 }

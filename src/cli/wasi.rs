@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result, anyhow};
 use bytes::Bytes;
 
 use super::args::WasiRunArgs;
-use super::{UsageError, exec, setup};
+use super::{UsageError, exec, report, setup};
 use crate::base::Limits;
-use crate::sandbox::{Exec, Image, Mount, Outcome, Sandbox, SandboxConfig};
+use crate::sandbox::{Exec, Image, Mount, Sandbox, SandboxConfig};
 use crate::vfs::Tree;
 use crate::wasi::Preopen;
 
@@ -40,11 +40,9 @@ pub fn run(args: &WasiRunArgs) -> Result<u8> {
 
     let finished = exec::runtime()?.block_on(async {
         let (streams, running) = sandbox.start(exec).await?;
-        exec::attend(streams, running).await
+        anyhow::Ok(exec::attend(streams, running.canceller(), running.finish()).await?)
     })?;
-    if let Outcome::Limit(exceeded) = &finished.outcome {
-        eprintln!("coquina: {exceeded}");
-    }
+    report::limit(&finished.outcome);
     Ok(exec::status(&finished.outcome))
 }
 
