@@ -138,6 +138,11 @@ impl Sandbox {
         Err(SandboxError::Busy { running: lock(&self.shared.meters).len() })
     }
 
+    /// Changes the sandbox's files from outside, also while something runs: its processes see all of it or nothing.
+    pub fn edit<R>(&self, change: impl FnOnce(&mut Vfs) -> R) -> R {
+        change(lock(&self.kernel).vfs())
+    }
+
     /// Runs `exec` to its end.
     ///
     /// # Errors
