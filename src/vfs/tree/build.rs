@@ -22,7 +22,12 @@ impl Tree {
     }
 
     fn with_clone<R>(&self, f: impl FnOnce(&mut Vfs) -> R) -> R {
-        self.clone().with_vfs(f)
+        let mut clone = self.clone();
+        let result = clone.with_vfs(f);
+        if let Some(fault) = clone.fault() {
+            self.fail(fault);
+        }
+        result
     }
 
     /// Makes a directory, or sets the attributes of the one that is there. Missing parents are made 0755, user 0.

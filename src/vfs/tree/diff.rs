@@ -1,21 +1,22 @@
 //! What changed between two trees, at a cost proportional to the change.
 //!
-//! The inode maps are compared, which skips what is shared. Each inode that differs leads back, through its links, to the
-//! entries on its paths in either tree; those entries are the only ones the two trees are then walked along, by
-//! path. So the trees may also be two forks that gave one inode number to different files.
+//! The inode maps are compared, which skips what is shared, in memory or by hash. Each inode that differs leads back, through its links, to
+//! the entries on its paths in either tree; those entries, and the ones that differ in a directory themselves, are the only ones the two
+//! trees are then walked along, by path. So the trees may also be two forks that gave one inode number to different files.
 
-use super::dir::Dir;
+use super::dir::{Dir, Entry};
 use super::inode::{Body, Inode};
 use super::{ROOT, Tree};
 use crate::base::BlobError;
+use crate::vfs::map::Read;
 use crate::vfs::types::{Change, ChangeKind, Kind};
 use std::collections::{HashMap, HashSet};
 
 /// Length from which on a path is not reported: the depth of a tree is not bounded, that of a path is.
 const PATH_MAX: usize = 4096;
 
-/// For each directory, the names in it that lead to a difference.
-type Trail = HashMap<u64, HashSet<Box<[u8]>>>;
+/// For each directory, the cookies of the entries in it that lead to a difference.
+type Trail = HashMap<u64, HashSet<u64>>;
 
 impl Tree {
     /// What `newer`, a later version of this tree or any other tree, has otherwise; sorted by path.
@@ -25,41 +26,53 @@ impl Tree {
     /// # Errors
     /// A stored part that may differ cannot be read.
     pub fn diff(&self, newer: &Tree) -> Result<Vec<Change>, BlobError> {
+        if let Some(fault) = self.fault().or_else(|| newer.fault()) {
+            return Err(fault);
+        }
+        self.changes(newer).map_err(|error| {
+            self.fail((*error).clone());
+            newer.fail((*error).clone());
+            *error
+        })
+    }
+
+    fn changes(&self, newer: &Tree) -> Read<Vec<Change>> {
         let (mut old_trail, mut new_trail) = (Trail::new(), Trail::new());
-        self.inodes.diff(&newer.inodes, &std::sync::Arc::ptr_eq, &mut |(ino, old, new)| {
+        self.inodes.diff(&newer.inodes, &Inode::is_same, &mut |(ino, old, new)| {
             if let Some(inode) = old {
-                self.lead_to(ino, inode, &mut old_trail);
+                self.lead_to(ino, inode, &mut old_trail)?;
             }
             if let Some(inode) = new {
-                newer.lead_to(ino, inode, &mut new_trail);
+                newer.lead_to(ino, inode, &mut new_trail)?;
             }
-        });
+            Ok(())
+        })?;
         let todo = vec![(Vec::new(), Task::Compare(ROOT, ROOT))];
         let mut walk = Walk { old: self, new: newer, old_trail, new_trail, todo, changes: Vec::new() };
-        walk.run();
+        walk.run()?;
         walk.changes.sort();
         Ok(walk.changes)
     }
 
     /// Marks all entries on the paths to an inode.
-    fn lead_to(&self, ino: u64, inode: &Inode, trail: &mut Trail) {
+    fn lead_to(&self, ino: u64, inode: &Inode, trail: &mut Trail) -> Read<()> {
         let mut todo: Vec<(u64, u64)> = inode.links.iter().collect();
         if ino == ROOT {
             trail.entry(ROOT).or_default();
         }
         while let Some((dir, cookie)) = todo.pop() {
-            let Ok(parent) = self.inode(dir) else {
+            let Some(parent) = self.inodes.get(dir)? else { continue };
+            let Ok(names) = parent.dir() else { continue };
+            if names.entry(cookie)?.is_none() {
                 continue;
-            };
-            let Some(entry) = parent.dir().ok().and_then(|dir| dir.entry(cookie)) else {
-                continue;
-            };
+            }
             let seen = trail.contains_key(&dir);
-            trail.entry(dir).or_default().insert((*entry.name).into());
+            trail.entry(dir).or_default().insert(cookie);
             if !seen {
                 todo.extend(parent.links.iter());
             }
         }
+        Ok(())
     }
 }
 
@@ -84,64 +97,87 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn run(&mut self) {
+    fn run(&mut self) -> Read<()> {
         while let Some((path, task)) = self.todo.pop() {
             match task {
-                Task::Compare(old, new) => self.compare(path, old, new),
-                Task::Removed(ino) => self.one_sided(path, self.old, ino, ChangeKind::Removed, Task::Removed),
-                Task::Added(ino) => self.one_sided(path, self.new, ino, ChangeKind::Added, Task::Added),
+                Task::Compare(old, new) => self.compare(path, old, new)?,
+                Task::Removed(ino) => self.one_sided(path, self.old, ino, ChangeKind::Removed, Task::Removed)?,
+                Task::Added(ino) => self.one_sided(path, self.new, ino, ChangeKind::Added, Task::Added)?,
             }
         }
+        Ok(())
     }
 
-    fn compare(&mut self, path: Vec<u8>, old: u64, new: u64) {
-        let (Ok(a), Ok(b)) = (self.old.inode(old), self.new.inode(new)) else {
-            return;
-        };
+    fn compare(&mut self, path: Vec<u8>, old: u64, new: u64) -> Read<()> {
+        let (Some(a), Some(b)) = (self.old.inodes.get(old)?, self.new.inodes.get(new)?) else { return Ok(()) };
         match (&a.body, &b.body) {
-            (Body::Dir(dir), Body::Dir(newer)) => self.compare_dirs(&path, (old, dir), (new, newer)),
-            (Body::Dir(dir), _) => self.all(&path, dir, Task::Removed),
-            (_, Body::Dir(newer)) => self.all(&path, newer, Task::Added),
+            (Body::Dir(dir), Body::Dir(newer)) => self.compare_dirs(&path, (old, dir), (new, newer))?,
+            (Body::Dir(dir), _) => self.all(&path, dir, Task::Removed)?,
+            (_, Body::Dir(newer)) => self.all(&path, newer, Task::Added)?,
             _ => {}
         }
-        if let Some(kind) = difference(a, b) {
+        if let Some(kind) = difference(a, b)? {
             self.note(path, kind, b.kind());
         }
+        Ok(())
     }
 
-    fn compare_dirs(&mut self, path: &[u8], (old, a): (u64, &Dir), (new, b): (u64, &Dir)) {
-        let mut names: HashSet<Box<[u8]>> = HashSet::new();
+    fn compare_dirs(&mut self, path: &[u8], (old, a): (u64, &Dir), (new, b): (u64, &Dir)) -> Read<()> {
+        // For each name that may lead to a difference, what has it.
+        let mut names: HashMap<&[u8], (Option<u64>, Option<u64>)> = HashMap::new();
         if old == new {
-            // What no trail names is the same inode under the same entry in both.
-            names.extend(self.old_trail.remove(&old).unwrap_or_default());
-            names.extend(self.new_trail.remove(&new).unwrap_or_default());
+            // What no trail tells of and is the same entry in both is the same inode in both.
+            a.entries.diff(&b.entries, &Entry::eq, &mut |(_, was, is)| {
+                was.inspect(|was| names.entry(&was.name).or_default().0 = Some(was.ino));
+                is.inspect(|is| names.entry(&is.name).or_default().1 = Some(is.ino));
+                Ok(())
+            })?;
+            let (was, is) = (self.old_trail.remove(&old), self.new_trail.remove(&new));
+            for cookie in was.into_iter().chain(is).flatten() {
+                if let (Some(was), Some(is)) = (a.entry(cookie)?, b.entry(cookie)?)
+                    && was == is
+                {
+                    names.insert(&was.name, (Some(was.ino), Some(is.ino)));
+                }
+            }
         } else {
-            names.extend(a.iter().chain(b.iter()).map(|(_, entry)| Box::from(&*entry.name)));
+            for entry in a.iter() {
+                let (_, entry) = entry?;
+                names.entry(&entry.name).or_default().0 = Some(entry.ino);
+            }
+            for entry in b.iter() {
+                let (_, entry) = entry?;
+                names.entry(&entry.name).or_default().1 = Some(entry.ino);
+            }
         }
-        for name in names {
-            let task = match (a.find(&name), b.find(&name)) {
-                (Some((_, old)), Some((_, new))) => Task::Compare(old.ino, new.ino),
-                (Some((_, old)), None) => Task::Removed(old.ino),
-                (None, Some((_, new))) => Task::Added(new.ino),
+        for (name, inos) in names {
+            let task = match inos {
+                (Some(old), Some(new)) => Task::Compare(old, new),
+                (Some(old), None) => Task::Removed(old),
+                (None, Some(new)) => Task::Added(new),
                 (None, None) => continue,
             };
-            self.push(path, &name, task);
+            self.push(path, name, task);
         }
+        Ok(())
     }
 
-    fn one_sided(&mut self, path: Vec<u8>, tree: &Tree, ino: u64, kind: ChangeKind, task: fn(u64) -> Task) {
-        let Ok(inode) = tree.inode(ino) else { return };
+    fn one_sided(&mut self, path: Vec<u8>, tree: &Tree, ino: u64, kind: ChangeKind, task: fn(u64) -> Task) -> Read<()> {
+        let Some(inode) = tree.inodes.get(ino)? else { return Ok(()) };
         if let Body::Dir(dir) = &inode.body {
-            self.all(&path, dir, task);
+            self.all(&path, dir, task)?;
         }
         self.note(path, kind, inode.kind());
+        Ok(())
     }
 
     /// Goes on with all in a directory.
-    fn all(&mut self, path: &[u8], dir: &Dir, task: fn(u64) -> Task) {
-        for (_, entry) in dir.iter() {
+    fn all(&mut self, path: &[u8], dir: &Dir, task: fn(u64) -> Task) -> Read<()> {
+        for entry in dir.iter() {
+            let (_, entry) = entry?;
             self.push(path, &entry.name, task(entry.ino));
         }
+        Ok(())
     }
 
     /// Goes on with `name` under `path`, unless no path can lead there.
@@ -158,21 +194,21 @@ impl Walk<'_> {
 }
 
 /// How two nodes at one path differ, names aside.
-fn difference(a: &Inode, b: &Inode) -> Option<ChangeKind> {
+fn difference(a: &Inode, b: &Inode) -> Read<Option<ChangeKind>> {
     if std::ptr::eq(a, b) {
-        return None;
+        return Ok(None);
     }
     let (is_same, is_file) = match (&a.body, &b.body) {
-        (Body::File(a), Body::File(b)) => (a.same(b), true),
+        (Body::File(a), Body::File(b)) => (a.same(b)?, true),
         (Body::Symlink(a), Body::Symlink(b)) => (a == b, false),
         _ => (a.kind() == b.kind(), false),
     };
     let attributes = |inode: &Inode| (inode.meta.mode, inode.meta.uid, inode.meta.gid);
-    if !is_same {
+    Ok(if !is_same {
         Some(ChangeKind::Modified)
     } else if attributes(a) != attributes(b) || (is_file && a.meta.mtime != b.meta.mtime) {
         Some(ChangeKind::Attributes)
     } else {
         None
-    }
+    })
 }

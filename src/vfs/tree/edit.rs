@@ -1,5 +1,6 @@
 //! The edits of a tree's names: each leaves names, links, counts and usage in step, or changes nothing.
 
+use super::dir::Entry;
 use super::inode::{Inode, LINKS_MAX};
 use super::{ROOT, Tree};
 use crate::base::{Errno, Sys};
@@ -12,16 +13,17 @@ pub(super) type Removed = Option<(u64, Arc<Inode>)>;
 impl Tree {
     /// Makes a node under a new name; its number.
     pub(super) fn create(&mut self, dir: u64, name: &[u8], new: &NewNode<'_>, now: i64) -> Sys<u64> {
-        if self.dir(dir)?.find(name).is_some() {
+        if self.find(dir, name)?.is_some() {
             return Err(Errno::Exist);
         }
         let ino = self.last_ino + 1;
         let mut inode = Inode::new(new, now);
-        let cookie = self.dir_mut(dir)?.insert(name.into(), ino, new.kind);
+        let cookie = self.insert_entry(dir, name.into(), ino, new.kind)?;
         inode.links.add((dir, cookie));
         self.used.files += 1;
         self.used.bytes += inode.bytes();
-        self.inodes.insert(ino, Arc::new(inode));
+        let inserted = self.inodes.insert(ino, Arc::new(inode));
+        self.read(inserted)?;
         self.last_ino = ino;
         self.touch(dir, now);
         Ok(ino)
@@ -31,7 +33,7 @@ impl Tree {
     pub(super) fn link(&mut self, ino: u64, dir: u64, name: &[u8], now: i64) -> Sys<()> {
         let inode = self.inode(ino)?;
         let (kind, links) = (inode.kind(), inode.links.count());
-        if self.dir(dir)?.find(name).is_some() {
+        if self.find(dir, name)?.is_some() {
             return Err(Errno::Exist);
         }
         match kind {
@@ -39,7 +41,7 @@ impl Tree {
             _ if links >= LINKS_MAX => return Err(Errno::MLink),
             _ => {}
         }
-        let cookie = self.dir_mut(dir)?.insert(name.into(), ino, kind);
+        let cookie = self.insert_entry(dir, name.into(), ino, kind)?;
         let inode = self.inode_mut(ino)?;
         inode.links.add((dir, cookie));
         inode.meta.ctime = now;
@@ -50,33 +52,33 @@ impl Tree {
 
     /// Removes the name of anything but a directory.
     pub(super) fn unlink(&mut self, dir: u64, name: &[u8], now: i64) -> Sys<Removed> {
-        let (cookie, entry) = self.dir(dir)?.find(name).ok_or(Errno::NoEnt)?;
+        let (cookie, entry) = self.find(dir, name)?.ok_or(Errno::NoEnt)?;
         let (ino, kind) = (entry.ino, entry.kind);
         if kind == Kind::Dir {
             return Err(Errno::IsDir);
         }
-        self.dir_mut(dir)?.remove(cookie);
+        self.remove_entry(dir, cookie)?;
         self.touch(dir, now);
         self.drop_link(ino, (dir, cookie), now)
     }
 
     /// Removes an empty directory.
     pub(super) fn rmdir(&mut self, dir: u64, name: &[u8], now: i64) -> Sys<Removed> {
-        let (cookie, entry) = self.dir(dir)?.find(name).ok_or(Errno::NoEnt)?;
+        let (cookie, entry) = self.find(dir, name)?.ok_or(Errno::NoEnt)?;
         let ino = entry.ino;
         if !self.dir(ino)?.is_empty() {
             return Err(Errno::NotEmpty);
         }
-        self.dir_mut(dir)?.remove(cookie);
+        self.remove_entry(dir, cookie)?;
         self.touch(dir, now);
         self.drop_link(ino, (dir, cookie), now)
     }
 
     /// Renames, replacing what has the new name.
     pub(super) fn rename(&mut self, from: u64, from_name: &[u8], to: u64, to_name: &[u8], now: i64) -> Sys<Removed> {
-        let (from_cookie, entry) = self.dir(from)?.find(from_name).ok_or(Errno::NoEnt)?;
+        let (from_cookie, entry) = self.find(from, from_name)?.ok_or(Errno::NoEnt)?;
         let (ino, kind) = (entry.ino, entry.kind);
-        let target = self.dir(to)?.find(to_name).map(|(cookie, entry)| (cookie, entry.ino, entry.kind));
+        let target = self.find(to, to_name)?.map(|(cookie, entry)| (cookie, entry.ino, entry.kind));
         if target.is_some_and(|(_, other, _)| other == ino) {
             return Ok(None);
         }
@@ -94,19 +96,18 @@ impl Tree {
                 _ => {}
             }
         }
-        let Some(entry) = self.dir_mut(from)?.remove(from_cookie) else {
-            return Err(Errno::NoEnt);
-        };
+        let entry = self.remove_entry(from, from_cookie)?;
         let mut removed = None;
         let cookie = match target {
             Some((cookie, other, _)) => {
-                self.dir_mut(to)?.replace(cookie, ino, kind);
+                let replaced = self.dir_mut(to)?.replace(cookie, ino, kind);
+                self.read(replaced)?;
                 removed = self.drop_link(other, (to, cookie), now)?;
                 cookie
             }
             None => {
                 let name = if *entry.name == *to_name { entry.name } else { to_name.into() };
-                self.dir_mut(to)?.insert(name, ino, kind)
+                self.insert_entry(to, name, ino, kind)?
             }
         };
         let inode = self.inode_mut(ino)?;
@@ -138,18 +139,29 @@ impl Tree {
         true
     }
 
+    fn insert_entry(&mut self, dir: u64, name: Arc<[u8]>, ino: u64, kind: Kind) -> Sys<u64> {
+        let inserted = self.dir_mut(dir)?.insert(name, ino, kind);
+        self.read(inserted)
+    }
+
+    fn remove_entry(&mut self, dir: u64, cookie: u64) -> Sys<Entry> {
+        let removed = self.dir_mut(dir)?.remove(cookie);
+        self.read(removed)?.ok_or(Errno::NoEnt)
+    }
+
     /// Takes one name from an inode; with the last the inode leaves the tree.
     fn drop_link(&mut self, ino: u64, link: (u64, u64), now: i64) -> Sys<Removed> {
         let inode = self.inode_mut(ino)?;
         inode.links.remove(link);
         inode.meta.ctime = now;
         let (left, bytes) = (inode.links.count(), inode.bytes());
-        self.used.files -= 1;
+        self.used.files = self.used.files.saturating_sub(1);
         if left > 0 {
             return Ok(None);
         }
-        self.used.bytes -= bytes;
-        Ok(self.inodes.remove(ino).map(|inode| (ino, inode)))
+        self.used.bytes = self.used.bytes.saturating_sub(bytes);
+        let removed = self.inodes.remove(ino);
+        Ok(self.read(removed)?.map(|inode| (ino, inode)))
     }
 
     /// Notes that a directory has changed.

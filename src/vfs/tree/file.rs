@@ -1,11 +1,14 @@
 //! A file's content: chunks of 64 KiB, of which only what was written is allocated.
 //!
-//! A chunk is a slice of something shared (the image's mapped file) or bytes of its own, changed in place unless a
-//! snapshot holds them too. A chunk may be shorter than 64 KiB, and there may be none: what is missing reads as zero.
+//! A chunk is a slice of something shared (the image's mapped file), bytes of its own, changed in place unless a snapshot holds
+//! them too, or a blob in a store, read each time it is asked for: the store keeps what is read often, the tree does not.
+//! A chunk may be shorter than 64 KiB, and there may be none: what is missing reads as zero.
 
-use crate::vfs::map::Map;
+use crate::base::{Blob, BlobError, BlobSource, Hash, StoreTag};
+use crate::vfs::map::{Map, Mark, Read};
 use crate::vfs::types::BlobId;
 use bytes::Bytes;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Bytes in a chunk.
@@ -19,47 +22,203 @@ fn counted(length: usize) -> u64 {
 }
 
 #[derive(Clone)]
-enum Chunk {
+pub(super) enum Chunk {
+    Memory(Arc<Data>),
+    Stored(Arc<StoredChunk>),
+}
+
+/// A chunk in memory.
+#[derive(Clone)]
+pub(super) struct Data {
+    content: Content,
+    pub(super) mark: Mark,
+}
+
+#[derive(Clone)]
+enum Content {
     Shared(Bytes),
-    Own(Arc<Vec<u8>>),
+    Own(Vec<u8>),
+}
+
+/// A chunk that is a blob in a store.
+pub(super) struct StoredChunk {
+    pub(super) hash: Hash,
+    pub(super) length: usize,
+    pub(super) source: Arc<dyn BlobSource>,
+    pub(super) tag: StoreTag,
 }
 
 /// A file's content.
 #[derive(Clone, Default)]
 pub(crate) struct File {
-    size: u64,
-    allocated: u64,
-    chunks: Map<Chunk>,
+    pub(super) size: u64,
+    pub(super) allocated: u64,
+    pub(super) chunks: Map<Chunk>,
     /// The compiled module this content stands for; forgotten at the first change.
-    blob: Option<Arc<BlobId>>,
+    pub(super) blob: Option<Arc<BlobId>>,
 }
 
-impl Chunk {
-    fn bytes(&self) -> &[u8] {
+/// A chunk's bytes: where they are, or read for the occasion.
+enum Piece<'a> {
+    Here(&'a [u8]),
+    Read(Bytes),
+}
+
+impl Deref for Piece<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
         match self {
-            Chunk::Shared(bytes) => bytes,
-            Chunk::Own(bytes) => bytes,
+            Piece::Here(bytes) => bytes,
+            Piece::Read(bytes) => bytes,
+        }
+    }
+}
+
+/// A chunk's own bytes, lent to a blob: they are not copied, and not changed in place while it has them.
+struct Lent(Arc<Data>);
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
+
+impl Data {
+    fn new(content: Content) -> Arc<Data> {
+        Arc::new(Data { content, mark: Mark::default() })
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.content {
+            Content::Shared(bytes) => bytes,
+            Content::Own(bytes) => bytes,
         }
     }
 
-    fn len(&self) -> usize {
-        self.bytes().len()
+    /// The bytes as a blob, not copied.
+    pub(super) fn blob(self: &Arc<Data>) -> Blob {
+        let data = match &self.content {
+            Content::Shared(bytes) => bytes.clone(),
+            Content::Own(_) => Bytes::from_owner(Lent(self.clone())),
+        };
+        Blob { links: Vec::new(), data }
+    }
+
+    /// The bytes, if they can be shared.
+    fn shared(&self) -> Option<Bytes> {
+        match &self.content {
+            Content::Shared(bytes) => Some(bytes.clone()),
+            Content::Own(_) => None,
+        }
+    }
+
+    /// The first `length` bytes.
+    fn cut(&self, length: usize) -> Chunk {
+        match &self.content {
+            Content::Shared(bytes) => Chunk::shared(bytes.slice(..length)),
+            Content::Own(bytes) => Chunk::new(bytes[..length].to_vec()),
+        }
     }
 
     /// The bytes to change in place.
     fn own(&mut self) -> &mut Vec<u8> {
-        if let Chunk::Shared(bytes) = self {
-            *self = Chunk::Own(Arc::new(bytes.to_vec()));
+        self.mark.clear();
+        if let Content::Shared(bytes) = &self.content {
+            self.content = Content::Own(bytes.to_vec());
         }
+        match &mut self.content {
+            Content::Own(bytes) => bytes,
+            Content::Shared(_) => unreachable!("was made its own above"),
+        }
+    }
+}
+
+impl StoredChunk {
+    /// The blob, which must be what the file's map says of it.
+    pub(super) fn read(&self) -> Read<Bytes> {
+        let blob = self.source.get(&self.hash)?;
+        if blob.data.len() == self.length && blob.links.is_empty() {
+            return Ok(blob.data);
+        }
+        let what = format!("it is no file content of {} bytes", self.length);
+        Err(Box::new(BlobError::Damaged { id: self.hash, what }))
+    }
+}
+
+impl Chunk {
+    pub(super) fn new(bytes: Vec<u8>) -> Chunk {
+        Chunk::Memory(Data::new(Content::Own(bytes)))
+    }
+
+    fn shared(bytes: Bytes) -> Chunk {
+        Chunk::Memory(Data::new(Content::Shared(bytes)))
+    }
+
+    fn bytes(&self) -> Read<Piece<'_>> {
         match self {
-            Chunk::Own(bytes) => Arc::make_mut(bytes),
-            Chunk::Shared(_) => unreachable!("was made its own above"),
+            Chunk::Memory(data) => Ok(Piece::Here(data.bytes())),
+            Chunk::Stored(stored) => Ok(Piece::Read(stored.read()?)),
         }
     }
 
-    fn same(&self, other: &Chunk) -> bool {
-        let (a, b) = (self.bytes(), other.bytes());
-        std::ptr::eq(a, b) || a == b
+    fn bytes_or_hole(chunk: Option<&Chunk>) -> Read<Piece<'_>> {
+        chunk.map_or(Ok(Piece::Here(&[])), Chunk::bytes)
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Chunk::Memory(data) => data.bytes().len(),
+            Chunk::Stored(stored) => stored.length,
+        }
+    }
+
+    /// The bytes to change in place, read and copied first if need be.
+    fn own(&mut self) -> Read<&mut Vec<u8>> {
+        if let Chunk::Stored(stored) = self {
+            *self = Chunk::new(stored.read()?.to_vec());
+        }
+        match self {
+            Chunk::Memory(data) => Ok(Arc::make_mut(data).own()),
+            Chunk::Stored(_) => unreachable!("was read above"),
+        }
+    }
+
+    /// Whether nobody else sees the bytes.
+    fn is_unshared(&mut self) -> bool {
+        match self {
+            Chunk::Memory(data) => Arc::get_mut(data).is_some_and(|data| matches!(data.content, Content::Own(_))),
+            Chunk::Stored(_) => false,
+        }
+    }
+
+    fn hash(&self) -> Option<Hash> {
+        match self {
+            Chunk::Memory(data) => data.mark.hash(),
+            Chunk::Stored(stored) => Some(stored.hash),
+        }
+    }
+
+    /// Whether the bytes are known to be the same without comparing or reading them.
+    fn is_shared(&self, other: &Chunk) -> bool {
+        match (self, other) {
+            (Chunk::Memory(a), Chunk::Memory(b)) if std::ptr::eq(a.bytes(), b.bytes()) => true,
+            (a, b) => a.hash().is_some_and(|hash| b.hash() == Some(hash)),
+        }
+    }
+
+    /// Whether the bytes are the same; a hole's and those beyond the end are zeros.
+    fn is_equal(a: Option<&Chunk>, b: Option<&Chunk>) -> Read<bool> {
+        if let (Some(a), Some(b)) = (a, b)
+            && a.len() == b.len()
+            && let (Some(a), Some(b)) = (a.hash(), b.hash())
+        {
+            return Ok(a == b);
+        }
+        let (a, b) = (Chunk::bytes_or_hole(a)?, Chunk::bytes_or_hole(b)?);
+        let common = a.len().min(b.len());
+        let rest = if a.len() > common { &a[common..] } else { &b[common..] };
+        Ok(a[..common] == b[..common] && rest.iter().all(|byte| *byte == 0))
     }
 }
 
@@ -75,7 +234,8 @@ impl File {
         let mut chunks = Map::default();
         for start in (0..content.len()).step_by(CHUNK) {
             let end = content.len().min(start + CHUNK);
-            chunks.insert((start / CHUNK) as u64, Chunk::Shared(content.slice(start..end)));
+            let chunk = Chunk::shared(content.slice(start..end));
+            chunks.insert((start / CHUNK) as u64, chunk).expect("nothing of it is in a store");
         }
         File {
             size: content.len() as u64,
@@ -100,29 +260,29 @@ impl File {
     }
 
     /// Reads from `offset`; how much, 0 at the end.
-    pub(crate) fn read_at(&self, offset: u64, into: &mut [u8]) -> usize {
+    pub(crate) fn read_at(&self, offset: u64, into: &mut [u8]) -> Read<usize> {
         let length = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX).min(into.len());
         let mut done = 0;
         while done < length {
             let (number, start, count) = piece(offset + done as u64, length - done);
-            let data = self.chunks.get(number).map_or(&[][..], |chunk| chunk.bytes());
+            let data = Chunk::bytes_or_hole(self.chunks.get(number)?)?;
             let data = data.get(start..data.len().min(start + count)).unwrap_or_default();
             let (copied, zeros) = into[done..done + count].split_at_mut(data.len());
             copied.copy_from_slice(data);
             zeros.fill(0);
             done += count;
         }
-        done
+        Ok(done)
     }
 
     /// Writes at `offset`; how much, which is less than asked when `room` bytes more of allocation do not suffice.
     ///
     /// Preconditions: `offset + from.len()` is no more than `i64::MAX`.
-    pub(crate) fn write_at(&mut self, offset: u64, from: &[u8], mut room: u64) -> usize {
+    pub(crate) fn write_at(&mut self, offset: u64, from: &[u8], mut room: u64) -> Read<usize> {
         let mut done = 0;
         while done < from.len() {
             let (number, start, mut count) = piece(offset + done as u64, from.len() - done);
-            let length = self.chunks.get(number).map_or(0, Chunk::len);
+            let length = self.chunks.get(number)?.map_or(0, Chunk::len);
             let before = counted(length);
             if counted(start + count) > before.saturating_add(room) {
                 // As many whole pages as there is room for. Both are no more than a chunk.
@@ -133,7 +293,7 @@ impl File {
                 }
             }
             let growth = counted(length.max(start + count)) - before;
-            self.write_chunk(number, start, &from[done..done + count]);
+            self.write_chunk(number, start, &from[done..done + count])?;
             self.allocated += growth;
             room -= growth;
             done += count;
@@ -142,128 +302,127 @@ impl File {
             self.size = self.size.max(offset + done as u64);
             self.blob = None;
         }
-        done
+        Ok(done)
     }
 
-    fn write_chunk(&mut self, number: u64, start: usize, from: &[u8]) {
-        match self.chunks.get_mut(number) {
+    fn write_chunk(&mut self, number: u64, start: usize, from: &[u8]) -> Read<()> {
+        match self.chunks.get_mut(number)? {
             Some(chunk) => {
                 let is_whole = start == 0 && from.len() >= chunk.len();
                 if is_whole && !chunk.is_unshared() {
                     // What is wholly overwritten need not be copied first.
-                    *chunk = Chunk::Own(Arc::new(from.to_vec()));
+                    *chunk = Chunk::new(from.to_vec());
                 } else {
-                    write_vec(chunk.own(), start, from);
+                    write_vec(chunk.own()?, start, from);
                 }
             }
             None => {
                 let mut bytes = Vec::with_capacity(start + from.len());
                 write_vec(&mut bytes, start, from);
-                self.chunks.insert(number, Chunk::Own(Arc::new(bytes)));
+                self.chunks.insert(number, Chunk::new(bytes))?;
             }
         }
+        Ok(())
     }
 
     /// Cuts or extends to `size`; an extension is a hole.
-    pub(crate) fn truncate(&mut self, size: u64) {
+    pub(crate) fn truncate(&mut self, size: u64) -> Read<()> {
         if size == self.size {
-            return;
+            return Ok(());
         }
         self.blob = None;
         if size < self.size {
             let (last, keep) = (size / CHUNK as u64, (size % CHUNK as u64) as usize);
             let first_gone = if keep == 0 { last } else { last + 1 };
-            while let Some((number, chunk)) = self.chunks.at_or_after(first_gone) {
-                self.allocated -= counted(chunk.len());
-                self.chunks.remove(number);
+            while let Some((number, chunk)) = self.chunks.at_or_after(first_gone)? {
+                self.allocated = self.allocated.saturating_sub(counted(chunk.len()));
+                self.chunks.remove(number)?;
             }
-            self.cut_chunk(last, keep);
+            self.cut_chunk(last, keep)?;
         }
         self.size = size;
+        Ok(())
     }
 
-    fn cut_chunk(&mut self, number: u64, keep: usize) {
-        let Some(length) = self.chunks.get(number).map(Chunk::len).filter(|length| *length > keep) else {
-            return;
+    fn cut_chunk(&mut self, number: u64, keep: usize) -> Read<()> {
+        let Some(length) = self.chunks.get(number)?.map(Chunk::len).filter(|length| *length > keep) else {
+            return Ok(());
         };
-        self.allocated -= counted(length) - counted(keep);
-        match self.chunks.get_mut(number) {
-            Some(Chunk::Shared(bytes)) => bytes.truncate(keep),
-            Some(Chunk::Own(bytes)) => match Arc::get_mut(bytes) {
-                Some(bytes) => {
-                    bytes.truncate(keep);
-                    bytes.shrink_to_fit();
-                }
-                None => *bytes = Arc::new(bytes[..keep].to_vec()),
-            },
-            None => {}
+        let gone = counted(length) - counted(keep);
+        self.allocated = self.allocated.saturating_sub(gone);
+        let Some(chunk) = self.chunks.get_mut(number)? else { return Ok(()) };
+        if chunk.is_unshared() {
+            let bytes = chunk.own()?;
+            bytes.truncate(keep);
+            bytes.shrink_to_fit();
+        } else {
+            *chunk = match chunk {
+                Chunk::Memory(data) => data.cut(keep),
+                Chunk::Stored(stored) => Chunk::new(stored.read()?[..keep].to_vec()),
+            };
         }
+        Ok(())
     }
 
     /// First offset >= `offset` with data.
-    pub(crate) fn seek_data(&self, offset: u64) -> Option<u64> {
+    pub(crate) fn seek_data(&self, offset: u64) -> Read<Option<u64>> {
         let mut at = offset;
         while at < self.size {
             let (number, start, _) = piece(at, 0);
-            let (found, chunk) = self.chunks.at_or_after(number)?;
+            let Some((found, chunk)) = self.chunks.at_or_after(number)? else { break };
             if found > number {
-                return Some(found * CHUNK as u64);
+                return Ok(Some(found * CHUNK as u64));
             }
             if start < chunk.len() {
-                return Some(at);
+                return Ok(Some(at));
             }
             at = (number + 1) * CHUNK as u64;
         }
-        None
+        Ok(None)
     }
 
     /// First offset >= `offset` in a hole, for which the end counts.
-    pub(crate) fn seek_hole(&self, offset: u64) -> Option<u64> {
+    pub(crate) fn seek_hole(&self, offset: u64) -> Read<Option<u64>> {
         if offset >= self.size {
-            return None;
+            return Ok(None);
         }
         let mut at = offset;
         while at < self.size {
             let (number, start, _) = piece(at, 0);
-            let length = self.chunks.get(number).map_or(0, Chunk::len);
+            let length = self.chunks.get(number)?.map_or(0, Chunk::len);
             if start >= length {
-                return Some(at);
+                return Ok(Some(at));
             }
             at = number * CHUNK as u64 + length as u64;
         }
-        Some(self.size)
+        Ok(Some(self.size))
     }
 
-    /// The whole content, if it is one piece that is shared already.
-    pub(crate) fn shared_bytes(&self) -> Option<Bytes> {
-        match self.chunks.get(0) {
-            Some(Chunk::Shared(bytes)) if bytes.len() as u64 == self.size => Some(bytes.clone()),
-            _ => None,
+    /// The whole content, if it can be had as one piece without copying.
+    pub(crate) fn shared_bytes(&self) -> Read<Option<Bytes>> {
+        match self.chunks.get(0)?.filter(|chunk| chunk.len() as u64 == self.size) {
+            Some(Chunk::Memory(data)) => Ok(data.shared()),
+            Some(Chunk::Stored(stored)) => stored.read().map(Some),
+            None => Ok(None),
         }
+    }
+
+    /// Whether both are known to be the same without reading or comparing contents.
+    pub(super) fn is_same(&self, other: &File) -> bool {
+        let of = |file: &File| (file.size, file.allocated, file.blob());
+        of(self) == of(other) && self.chunks.is_same(&other.chunks, &Chunk::is_shared)
     }
 
     /// Whether the contents are equal; what is shared is not compared.
-    pub(crate) fn same(&self, other: &File) -> bool {
-        let mut differs = self.size != other.size;
-        if !differs {
-            self.chunks.diff(&other.chunks, &Chunk::same, &mut |(_, a, b)| {
-                // Zeros that are allocated equal a hole.
-                let (a, b) = (a.map_or(&[][..], Chunk::bytes), b.map_or(&[][..], Chunk::bytes));
-                let common = a.len().min(b.len());
-                let rest = if a.len() > common { &a[common..] } else { &b[common..] };
-                differs |= a[..common] != b[..common] || rest.iter().any(|byte| *byte != 0);
-            });
+    pub(crate) fn same(&self, other: &File) -> Read<bool> {
+        let mut is_same = self.size == other.size;
+        if is_same {
+            self.chunks.diff(&other.chunks, &Chunk::is_shared, &mut |(_, a, b)| {
+                is_same = is_same && Chunk::is_equal(a, b)?;
+                Ok(())
+            })?;
         }
-        !differs
-    }
-}
-
-impl Chunk {
-    fn is_unshared(&mut self) -> bool {
-        match self {
-            Chunk::Shared(_) => false,
-            Chunk::Own(bytes) => Arc::get_mut(bytes).is_some(),
-        }
+        Ok(is_same)
     }
 }
 

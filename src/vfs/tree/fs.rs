@@ -104,7 +104,7 @@ impl TreeFs {
         new: NewNode<'_>,
         is_free: bool,
     ) -> Sys<NodeId> {
-        if self.tree.dir(dir.0)?.find(name).is_some() {
+        if self.tree.find(dir.0, name)?.is_some() {
             return Err(Errno::Exist);
         }
         if !is_free {
@@ -123,19 +123,23 @@ impl TreeFs {
         Ok(())
     }
 
+    fn orphan(&self, node: NodeId) -> Option<&Orphan> {
+        if self.orphans.is_empty() { None } else { self.orphans.get(&node.0) }
+    }
+
     fn inode(&self, node: NodeId) -> Sys<&Inode> {
-        match self.tree.inodes.get(node.0).or_else(|| self.orphans.get(&node.0).map(|orphan| &orphan.inode)) {
-            Some(inode) => Ok(inode),
-            None => Err(Errno::NoEnt),
+        match self.orphan(node) {
+            Some(orphan) => self.tree.read(Ok(&*orphan.inode)),
+            None => self.tree.inode(node.0),
         }
     }
 
     fn inode_mut(&mut self, node: NodeId) -> Sys<&mut Inode> {
-        match self.tree.inodes.get_mut(node.0).or_else(|| self.orphans.get_mut(&node.0).map(|orphan| &mut orphan.inode))
-        {
-            Some(inode) => Ok(Arc::make_mut(inode)),
-            None => Err(Errno::NoEnt),
+        if self.orphan(node).is_none() {
+            return self.tree.inode_mut(node.0);
         }
+        let orphan = self.orphans.get_mut(&node.0).ok_or(Errno::NoEnt)?;
+        self.tree.read(Ok(Arc::make_mut(&mut orphan.inode)))
     }
 
     /// Bytes that may still be allocated.
@@ -151,9 +155,8 @@ impl TreeFs {
 
     /// Notes that `node` went from `old` to `new` bytes.
     fn charged(&mut self, node: NodeId, old: u64, new: u64) {
-        let is_orphan = !self.orphans.is_empty() && self.orphans.contains_key(&node.0);
-        let used = if is_orphan { &mut self.orphan_usage } else { &mut self.tree.used };
-        used.bytes = used.bytes + new - old;
+        let used = if self.orphan(node).is_some() { &mut self.orphan_usage } else { &mut self.tree.used };
+        used.bytes = (used.bytes + new).saturating_sub(old);
     }
 
     /// Keeps what lost its last name, in `parent`, while it is open.
@@ -175,9 +178,10 @@ impl TreeFs {
         let inode = self.inode_mut(node)?;
         let file = inode.file_mut()?;
         let old = file.allocated();
-        file.truncate(size);
+        let done = file.truncate(size);
         let new = file.allocated();
         (inode.meta.mtime, inode.meta.ctime) = (now, now);
+        self.tree.read(done)?;
         self.charged(node, old, new);
         Ok(())
     }
@@ -189,7 +193,7 @@ impl FileSystem for TreeFs {
     }
 
     fn lookup(&mut self, dir: NodeId, name: &[u8]) -> Sys<(NodeId, Attr)> {
-        let (_, entry) = self.inode(dir)?.dir()?.find(name).ok_or(Errno::NoEnt)?;
+        let (_, entry) = self.tree.read(self.inode(dir)?.dir()?.find(name))?.ok_or(Errno::NoEnt)?;
         Ok((NodeId(entry.ino), self.tree.inode(entry.ino)?.attr(entry.ino)))
     }
 
@@ -205,7 +209,7 @@ impl FileSystem for TreeFs {
     }
 
     fn read_at(&mut self, node: NodeId, offset: u64, into: &mut [u8]) -> Sys<usize> {
-        Ok(self.inode(node)?.file()?.read_at(offset, into))
+        self.tree.read(self.inode(node)?.file()?.read_at(offset, into))
     }
 
     fn read_dir(&mut self, dir: NodeId, cookie: u64, sink: &mut dyn FnMut(DirEntry) -> bool) -> Sys<()> {
@@ -213,7 +217,7 @@ impl FileSystem for TreeFs {
         let mut at = cookie;
         // Cookie 1 is the oldest entry: nothing comes after it.
         while at != 1
-            && let Some((cookie, entry)) = dir.next_after(at)
+            && let Some((cookie, entry)) = self.tree.read(dir.next_after(at))?
         {
             let node = NodeId(entry.ino);
             let name = entry.name.to_vec();
@@ -238,7 +242,7 @@ impl FileSystem for TreeFs {
     fn name(&mut self, node: NodeId) -> Sys<Vec<u8>> {
         let link = self.tree.inode(node.0)?.links.iter().next();
         let (dir, cookie) = link.ok_or(Errno::NoEnt)?;
-        let entry = self.tree.dir(dir)?.entry(cookie);
+        let entry = self.tree.read(self.tree.dir(dir)?.entry(cookie))?;
         Ok(entry.ok_or(Errno::NoEnt)?.name.to_vec())
     }
 
@@ -268,7 +272,7 @@ impl FileSystem for TreeFs {
     }
 
     fn bytes(&mut self, node: NodeId) -> Option<Bytes> {
-        self.inode(node).ok()?.file().ok()?.shared_bytes()
+        self.tree.read(self.inode(node).ok()?.file().ok()?.shared_bytes()).ok()?
     }
 
     fn statfs(&mut self) -> StatFs {
@@ -320,12 +324,14 @@ impl FileSystem for TreeFs {
         let old = file.allocated();
         let done = file.write_at(offset, from, room);
         let new = file.allocated();
-        if done == 0 {
-            return Err(Errno::NoSpc);
+        if done.as_ref().is_ok_and(|done| *done > 0) {
+            (inode.meta.mtime, inode.meta.ctime) = (now, now);
         }
-        (inode.meta.mtime, inode.meta.ctime) = (now, now);
         self.charged(node, old, new);
-        Ok(done)
+        match self.tree.read(done)? {
+            0 => Err(Errno::NoSpc),
+            done => Ok(done),
+        }
     }
 
     fn create(&mut self, dir: NodeId, name: &[u8], new: NewNode<'_>) -> Sys<NodeId> {
@@ -333,7 +339,7 @@ impl FileSystem for TreeFs {
     }
 
     fn link(&mut self, node: NodeId, dir: NodeId, name: &[u8]) -> Sys<()> {
-        if self.tree.dir(dir.0)?.find(name).is_some() {
+        if self.tree.find(dir.0, name)?.is_some() {
             return Err(Errno::Exist);
         }
         self.charge(0)?;
@@ -359,10 +365,10 @@ impl FileSystem for TreeFs {
     }
 
     fn seek_data(&mut self, node: NodeId, offset: u64) -> Sys<u64> {
-        self.inode(node)?.file()?.seek_data(offset).ok_or(Errno::NxIo)
+        self.tree.read(self.inode(node)?.file()?.seek_data(offset))?.ok_or(Errno::NxIo)
     }
 
     fn seek_hole(&mut self, node: NodeId, offset: u64) -> Sys<u64> {
-        self.inode(node)?.file()?.seek_hole(offset).ok_or(Errno::NxIo)
+        self.tree.read(self.inode(node)?.file()?.seek_hole(offset))?.ok_or(Errno::NxIo)
     }
 }

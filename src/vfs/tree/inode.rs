@@ -43,7 +43,7 @@ pub(crate) enum Body {
 pub(crate) type Link = (u64, u64);
 
 /// The entries that name an inode.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) enum Links {
     /// The root, or removed.
     #[default]
@@ -54,6 +54,15 @@ pub(crate) enum Links {
 }
 
 impl Links {
+    /// Of these, in order.
+    pub(super) fn of(links: BTreeSet<Link>) -> Links {
+        match links.len() {
+            0 => Links::None,
+            1 => links.first().map_or(Links::None, |link| Links::One(*link)),
+            _ => Links::Many(Arc::new(links)),
+        }
+    }
+
     pub(crate) fn count(&self) -> u64 {
         match self {
             Links::None => 0,
@@ -97,6 +106,17 @@ impl Links {
 }
 
 impl Inode {
+    /// Whether both are known to be the same without reading anything.
+    pub(super) fn is_same(self: &Arc<Inode>, other: &Arc<Inode>) -> bool {
+        let is_body_same = || match (&self.body, &other.body) {
+            (Body::File(a), Body::File(b)) => a.is_same(b),
+            (Body::Dir(a), Body::Dir(b)) => a.is_same(b),
+            (Body::Symlink(a), Body::Symlink(b)) => a == b,
+            _ => self.kind() == other.kind(),
+        };
+        Arc::ptr_eq(self, other) || (self.meta == other.meta && self.links == other.links && is_body_same())
+    }
+
     /// A new inode without names.
     pub(super) fn new(new: &NewNode<'_>, now: i64) -> Inode {
         let body = match new.kind {

@@ -7,10 +7,12 @@
 //! A [`Tree`] alone is only read and built ([`Tree::put_file`] …); [`super::TreeFs`] changes one as a file system.
 
 mod build;
+mod code;
 mod diff;
 mod dir;
 mod edit;
 mod file;
+mod format;
 mod fs;
 mod inode;
 mod load;
@@ -20,13 +22,14 @@ pub use fs::TreeFs;
 pub use load::TreeLoader;
 pub use save::Save;
 
-use super::map::Map;
+use super::map::{Map, Read, Slot};
 use super::types::Usage;
-use crate::base::{Errno, Sys};
-use dir::Dir;
+use crate::base::{BlobError, Errno, Sys};
+use dir::{Dir, Entry};
 use file::File;
 use inode::{Body, Inode, Links, Meta};
-use std::sync::Arc;
+use save::SavedRoot;
+use std::sync::{Arc, OnceLock};
 
 /// The root directory's inode number.
 const ROOT: u64 = 1;
@@ -38,6 +41,10 @@ pub struct Tree {
     last_ino: u64,
     used: Usage,
     base: Usage,
+    /// Why something stored could not be read: nothing is answered since.
+    fault: OnceLock<Arc<BlobError>>,
+    /// The root blob that a store has.
+    saved: SavedRoot,
 }
 
 impl Default for Tree {
@@ -57,9 +64,12 @@ impl Tree {
     pub fn new() -> Tree {
         let meta = Meta { mode: 0o755, uid: 0, gid: 0, atime: 0, mtime: 0, ctime: 0 };
         let root = Inode { meta, links: Links::None, body: Body::Dir(Box::default()) };
-        let mut inodes = Map::default();
-        inodes.insert(ROOT, Arc::new(root));
-        Tree { inodes, last_ino: ROOT, used: Usage::default(), base: Usage::default() }
+        let inodes = Map::of(Some(Slot::Leaf(ROOT, Arc::new(root))));
+        Tree::of(inodes, ROOT, Usage::default(), Usage::default())
+    }
+
+    fn of(inodes: Map<Arc<Inode>>, last_ino: u64, used: Usage, base: Usage) -> Tree {
+        Tree { inodes, last_ino, used, base, fault: OnceLock::new(), saved: SavedRoot::default() }
     }
 
     /// Declares all that is in the tree now to be the image's: quotas and [`Tree::usage`] count from here, in this tree and its clones.
@@ -80,12 +90,42 @@ impl Tree {
         self.used
     }
 
+    /// Why a stored part of this tree could not be read, if so: everything in it answers `EIO` since, and [`Tree::save`] refuses.
+    pub fn fault(&self) -> Option<BlobError> {
+        self.fault.get().map(|fault| BlobError::clone(fault))
+    }
+
+    /// `EIO` if something could not be read, now or earlier: what cannot be read must never look like what is not there.
+    fn read<T>(&self, result: Read<T>) -> Sys<T> {
+        match result {
+            Ok(value) if self.fault.get().is_none() => Ok(value),
+            Ok(_) => Err(Errno::Io),
+            Err(error) => {
+                self.fail(*error);
+                Err(Errno::Io)
+            }
+        }
+    }
+
+    /// Remembers the first fault.
+    fn fail(&self, error: BlobError) {
+        self.fault.get_or_init(|| Arc::new(error));
+    }
+
     fn inode(&self, ino: u64) -> Sys<&Inode> {
-        self.inodes.get(ino).map(|inode| &**inode).ok_or(Errno::NoEnt)
+        self.read(self.inodes.get(ino))?.map(|inode| &**inode).ok_or(Errno::NoEnt)
     }
 
     fn inode_mut(&mut self, ino: u64) -> Sys<&mut Inode> {
-        self.inodes.get_mut(ino).map(Arc::make_mut).ok_or(Errno::NoEnt)
+        let fault = &self.fault;
+        match self.inodes.get_mut(ino) {
+            _ if fault.get().is_some() => Err(Errno::Io),
+            Ok(inode) => inode.map(Arc::make_mut).ok_or(Errno::NoEnt),
+            Err(error) => {
+                fault.get_or_init(|| Arc::new(*error));
+                Err(Errno::Io)
+            }
+        }
     }
 
     fn dir(&self, ino: u64) -> Sys<&Dir> {
@@ -97,6 +137,11 @@ impl Tree {
             Body::Dir(dir) => Ok(dir),
             _ => Err(Errno::NotDir),
         }
+    }
+
+    /// The entry called `name` in a directory, and its cookie.
+    fn find(&self, dir: u64, name: &[u8]) -> Sys<Option<(u64, &Entry)>> {
+        self.read(self.dir(dir)?.find(name))
     }
 }
 
@@ -131,7 +176,7 @@ impl Tree {
     pub(crate) fn check(&self) {
         use std::collections::BTreeSet;
         let (mut links, mut used) = (BTreeSet::new(), Usage::default());
-        for (ino, inode) in self.inodes.iter() {
+        for (ino, inode) in self.inodes.iter().map(Result::unwrap) {
             assert!(ino <= self.last_ino);
             used.bytes += inode.bytes();
             used.files += inode.links.count();
@@ -140,16 +185,16 @@ impl Tree {
         }
         assert_eq!(used, self.used);
         let mut entries = BTreeSet::new();
-        for (ino, inode) in self.inodes.iter() {
+        for (ino, inode) in self.inodes.iter().map(Result::unwrap) {
             let Body::Dir(dir) = &inode.body else {
                 continue;
             };
             let mut subdirs = 0;
-            for (cookie, entry) in dir.iter() {
+            for (cookie, entry) in dir.iter().map(Result::unwrap) {
                 entries.insert((ino, cookie, entry.ino));
                 let child = self.inode(entry.ino).unwrap();
                 assert_eq!(child.kind(), entry.kind);
-                assert_eq!(dir.find(&entry.name).unwrap().0, cookie);
+                assert_eq!(dir.find(&entry.name).unwrap().unwrap().0, cookie);
                 if let Body::Dir(_) = &child.body {
                     subdirs += 1;
                     assert_eq!(self.parent(entry.ino), Ok(ino));

@@ -1,7 +1,14 @@
 //! Trees into blobs: only what a store does not have yet.
 
 use super::Tree;
+use super::code::Encoder;
+use super::file::Data;
+use super::format;
 use crate::base::{Blob, BlobError, Hash, StoreTag};
+use crate::vfs::map::{Lazy, Mark, Node};
+use bytes::Bytes;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What a store must be given to have a tree.
 #[must_use]
@@ -10,6 +17,96 @@ pub struct Save {
     pub root: Hash,
     /// The blobs the store lacks, each once, those led to first.
     pub blobs: Vec<(Hash, Blob)>,
+    tag: StoreTag,
+    marked: Vec<Arc<dyn Marked>>,
+    saved: SavedRoot,
+}
+
+/// What is told when it is stored.
+pub(super) trait Marked: Send + Sync {
+    fn mark(&self) -> &Mark;
+}
+
+impl<V: Send + Sync> Marked for Node<V> {
+    fn mark(&self) -> &Mark {
+        &self.mark
+    }
+}
+
+impl Marked for Data {
+    fn mark(&self) -> &Mark {
+        &self.mark
+    }
+}
+
+/// The root blob of a tree that a store has, as far as known; shared by clones of the tree, for what a hash says stays true.
+#[derive(Clone, Default)]
+pub(super) struct SavedRoot(OnceLock<Arc<Mutex<Option<(StoreTag, Hash)>>>>);
+
+impl SavedRoot {
+    pub(super) fn of(tag: StoreTag, root: Hash) -> SavedRoot {
+        let saved = SavedRoot::default();
+        saved.set(tag, root);
+        saved
+    }
+
+    fn set(&self, tag: StoreTag, root: Hash) {
+        *self.cell().lock().unwrap_or_else(PoisonError::into_inner) = Some((tag, root));
+    }
+
+    fn is(&self, tag: StoreTag, root: Hash) -> bool {
+        *self.cell().lock().unwrap_or_else(PoisonError::into_inner) == Some((tag, root))
+    }
+
+    fn cell(&self) -> &Mutex<Option<(StoreTag, Hash)>> {
+        self.0.get_or_init(Arc::default)
+    }
+}
+
+/// A save in the making.
+pub(super) struct Saver {
+    tag: StoreTag,
+    all: bool,
+    blobs: Vec<(Hash, Blob)>,
+    /// What is in `blobs`.
+    given: HashSet<Hash>,
+    marked: Vec<Arc<dyn Marked>>,
+}
+
+impl Saver {
+    /// The hash of what bears this mark, if the store has it and it need not be given again.
+    pub(super) fn known(&self, mark: &Mark) -> Option<Hash> {
+        if self.all { None } else { mark.stored_in(self.tag) }
+    }
+
+    /// Whether this is the store that is saved to.
+    pub(super) fn is_from(&self, tag: StoreTag) -> bool {
+        self.tag == tag
+    }
+
+    /// Whether the store has this node and it need not be given again.
+    pub(super) fn has<V>(&self, lazy: &Lazy<V>) -> bool {
+        self.is_from(lazy.tag()) && !(self.all && lazy.loaded().is_some())
+    }
+
+    /// Gives the store a blob, made of `origin`; its hash.
+    pub(super) fn give<T: Marked + 'static>(&mut self, blob: Blob, origin: Arc<T>) -> Hash {
+        let hash = origin.mark().hash_or(|| blob.id());
+        self.marked.push(origin);
+        self.push(hash, blob);
+        hash
+    }
+
+    /// Gives the store a chunk that was read from another.
+    pub(super) fn give_read(&mut self, hash: Hash, data: Bytes) {
+        self.push(hash, Blob { links: Vec::new(), data });
+    }
+
+    fn push(&mut self, hash: Hash, blob: Blob) {
+        if self.given.insert(hash) {
+            self.blobs.push((hash, blob));
+        }
+    }
 }
 
 impl Tree {
@@ -18,12 +115,28 @@ impl Tree {
     ///
     /// # Errors
     /// The tree has a [`Tree::fault`], or a part of it that is in another store cannot be read.
-    pub fn save(&self, _tag: StoreTag, _all: bool) -> Result<Save, BlobError> {
-        Ok(Save { root: Hash([0; 32]), blobs: Vec::new() })
+    pub fn save(&self, tag: StoreTag, all: bool) -> Result<Save, BlobError> {
+        if let Some(fault) = self.fault() {
+            return Err(fault);
+        }
+        let mut saver = Saver { tag, all, blobs: Vec::new(), given: HashSet::new(), marked: Vec::new() };
+        let mut root = Encoder::default();
+        format::put_tree(self, &mut root, &mut saver).map_err(|error| *error)?;
+        let blob = root.into_blob();
+        let root = blob.id();
+        if !self.saved.is(tag, root) || all {
+            saver.push(root, blob);
+        }
+        Ok(Save { root, blobs: saver.blobs, tag, marked: saver.marked, saved: self.saved.clone() })
     }
 }
 
 impl Save {
     /// To be called when the blobs are durable: from now on they are not given to this store again. (`blobs` may have been taken out.)
-    pub fn done(self) {}
+    pub fn done(self) {
+        for marked in &self.marked {
+            marked.mark().set_stored_in(self.tag);
+        }
+        self.saved.set(self.tag, self.root);
+    }
 }
