@@ -1,10 +1,10 @@
 //! Why something could not be done with a container. What a guest does is never an error.
 
 use super::reference::RefError;
-use crate::base::{BlobError, Errno, Hash};
+use crate::base::{BlobError, Errno};
 use crate::sandbox::{ExecError, Finished, SandboxError};
 use crate::storage::StoreError;
-use crate::vfs::{Conflict, ExportError, ImportError};
+use crate::vfs::{Conflict, ExportError, ImportError, MergeError};
 
 /// Why something could not be done. Unless it says otherwise, nothing has changed.
 #[derive(Debug, thiserror::Error)]
@@ -55,9 +55,12 @@ pub enum ContainerError {
         "log records {first} to {last} of container {id} were lost: {why}; the container is as record {kept} left it"
     )]
     Lost { id: String, first: u64, last: u64, kept: u64, why: String },
-    /// The session's state in the store is not one.
-    #[error("the shell session {0} cannot be read")]
-    Session(Hash),
+    /// Another change that this one was built on could not be kept.
+    #[error("container {id} went back to its last stored state meanwhile, because another change could not be kept")]
+    Undone { id: String },
+    /// A state beyond the container's limits.
+    #[error("the files would take {used} {unit} and may take {value} (limit `{limit}`)")]
+    TooLarge { limit: &'static str, unit: &'static str, value: u64, used: u64 },
     /// The service is being shut down.
     #[error("the service is shutting down")]
     ShuttingDown,
@@ -76,6 +79,15 @@ pub enum ContainerError {
     Import(#[from] ImportError),
     #[error(transparent)]
     Export(#[from] ExportError),
+}
+
+impl From<MergeError> for ContainerError {
+    fn from(error: MergeError) -> ContainerError {
+        match error {
+            MergeError::Conflicts(conflicts) => ContainerError::Conflicts(conflicts),
+            MergeError::Failed { path, errno } => ContainerError::Path { path, errno },
+        }
+    }
 }
 
 fn first(conflicts: &[Conflict]) -> String {

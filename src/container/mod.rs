@@ -32,11 +32,24 @@
 //! (`cntr_…`, `snap_…`, `prop_…`) are what records refer to.
 
 mod error;
+mod exec;
+mod files;
+mod history;
+mod land;
+mod live;
+mod proposal;
+mod records;
 mod reference;
 mod service;
 mod settings;
+mod state;
+mod upkeep;
 
 pub use error::ContainerError;
+pub use exec::{Done, ExecOptions, Landed, RunningExec};
+pub use history::Difference;
+pub use records::{Container, Create, Origin, Update};
 pub use reference::{Ref, RefError};
-pub use service::*;
+pub use service::{Containers, ContainersConfig, Retention};
 pub use settings::{Access, Durability, Profile, Settings};
+pub use upkeep::Upkeep;

@@ -14,8 +14,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::storage::{CONTAINER_PREFIX, PROPOSAL_PREFIX, SNAPSHOT_PREFIX};
+
 /// What ids of containers, snapshots and proposals start with.
-pub(super) const PREFIXES: [&str; 3] = ["cntr_", "snap_", "prop_"];
+const PREFIXES: [&str; 3] = [CONTAINER_PREFIX, SNAPSHOT_PREFIX, PROPOSAL_PREFIX];
 
 /// The name of the image's own state.
 const IMAGE: &str = "image";
@@ -64,13 +66,13 @@ impl FromStr for Ref {
         };
         check_name(name).map_err(wrong)?;
         match seq {
-            Some(_) if name == IMAGE || name.starts_with("snap_") || name.starts_with("prop_") => {
+            Some(_) if name == IMAGE || name.starts_with(SNAPSHOT_PREFIX) || name.starts_with(PROPOSAL_PREFIX) => {
                 Err(wrong("only a container has numbered states".into()))
             }
             Some(seq) => Ok(Ref::At(name.into(), seq)),
             None if name == IMAGE => Ok(Ref::Image),
-            None if name.starts_with("snap_") => Ok(Ref::Snapshot(name.into())),
-            None if name.starts_with("prop_") => Ok(Ref::Proposal(name.into())),
+            None if name.starts_with(SNAPSHOT_PREFIX) => Ok(Ref::Snapshot(name.into())),
+            None if name.starts_with(PROPOSAL_PREFIX) => Ok(Ref::Proposal(name.into())),
             None => Ok(Ref::Container(name.into())),
         }
     }

@@ -1,0 +1,296 @@
+//! Execs in containers: waiting for their turn, running, and what becomes of what they did.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::error::ContainerError;
+use super::land::{Entry, judge};
+use super::live::{Cancel, Shared, Slot, Turn, read_settings};
+use super::reference::Ref;
+use super::service::{Containers, Result, sandbox_config};
+use super::settings::{Access, Profile, Settings};
+use super::state::State;
+use crate::sandbox::{Exec, Finished, Running, Sandbox, Streams};
+use crate::storage::{LogRecord, ProposalRecord};
+use crate::vfs::{FileChange, Tree};
+
+/// Longest command kept in the log, in bytes; of a longer one its beginning.
+const COMMAND_BYTES: usize = 64 << 10;
+
+/// How an exec is to be run in a container.
+#[derive(Clone, Debug, Default)]
+pub struct ExecOptions {
+    /// Run beside others, as a shell of its own, instead of after those that were asked for before. Where the container's profile may turn execs
+    /// into proposals they run one after another all the same.
+    pub parallel: bool,
+    /// Run in a fork; what it does becomes a proposal.
+    pub propose: bool,
+    /// Environment variables, over the container's, which are over the exec's.
+    pub env: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Working directory, before the container's, which is before the exec's.
+    pub cwd: Option<Vec<u8>>,
+    /// What the log says was run; `None`: the script or the arguments.
+    pub command: Option<String>,
+}
+
+/// An exec in a container. Dropping it lets the exec run on, and what it does is committed; [`RunningExec::cancel`] ends it.
+pub struct RunningExec {
+    cancel: Cancel,
+    done: oneshot::Receiver<Result<Done>>,
+}
+
+impl RunningExec {
+    /// Kills every process of the exec. What it did so far is kept, and the log says that it was cancelled.
+    pub fn cancel(&self) {
+        (self.cancel)();
+    }
+
+    /// Something that cancels it from elsewhere.
+    pub fn canceller(&self) -> impl Fn() + Send + Sync + use<> {
+        let cancel = self.cancel.clone();
+        move || cancel()
+    }
+
+    /// Waits until it has ended and what it did is committed, as the container's durability asks.
+    ///
+    /// # Errors
+    /// The host failed it, or what it did cannot be kept ([`ContainerError::NotKept`]).
+    pub async fn finish(self) -> Result<Done> {
+        self.done.await.map_err(|_| ContainerError::Abandoned)?
+    }
+}
+
+/// An exec that has ended.
+#[derive(Debug)]
+pub struct Done {
+    /// How it ended, what it printed and used.
+    pub finished: Finished,
+    /// What became of what it did.
+    pub landed: Landed,
+    before: Tree,
+    after: Tree,
+}
+
+impl Done {
+    /// What is otherwise now than when it began, sorted by path; computed when asked for, at the cost of what has changed.
+    pub fn changes(&self) -> Vec<FileChange> {
+        self.before.describe(&self.after)
+    }
+}
+
+/// What became of a change.
+#[derive(Clone, Debug)]
+pub enum Landed {
+    /// It was committed, and this log record says so.
+    Committed(LogRecord),
+    /// It awaits a decision; the container is as it was.
+    Proposed(ProposalRecord),
+}
+
+/// Where an exec runs, and what it holds while it does.
+enum Place {
+    /// In the container.
+    Container { slot: Arc<Slot>, live: Shared, _turn: Option<Turn> },
+    /// In a fork of it that takes its place if the profile lets everything it did be.
+    Judged { slot: Arc<Slot>, live: Shared, base: State, _turn: Turn },
+    /// In a fork of it.
+    Fork { id: String, base: State, profile: Profile },
+}
+
+impl Containers {
+    /// Starts an exec. Unless it is parallel it first waits for those that were asked for before it.
+    ///
+    /// # Errors
+    /// There is no such container, it has expired, another process has it in use, or the program cannot be started.
+    pub async fn start(&self, id_or_name: &str, exec: Exec, options: ExecOptions) -> Result<(Streams, RunningExec)> {
+        let id = self.resolve(id_or_name).await?;
+        if options.propose {
+            return self.start_fork(id, exec, &options).await;
+        }
+        let slot = self.slot(&id);
+        let started = self.start_in(&slot, exec, &options).await;
+        self.leave(slot);
+        started
+    }
+
+    /// Runs an exec to its end.
+    ///
+    /// # Errors
+    /// As for [`Containers::start`] and [`RunningExec::finish`].
+    pub async fn exec(&self, id_or_name: &str, exec: Exec, options: ExecOptions) -> Result<Done> {
+        let (_streams, running) = self.start(id_or_name, exec, options).await?;
+        running.finish().await
+    }
+
+    /// Processes that a container's session left running, with their first arguments.
+    ///
+    /// # Errors
+    /// There is no such container.
+    pub async fn background(&self, id_or_name: &str) -> Result<Vec<(i32, String)>> {
+        let id = self.find(id_or_name).await?.id;
+        let Some(slot) = self.slot_in_use(&id) else { return Ok(Vec::new()) };
+        let running = slot.peek().await.map(|live| live.sandbox().background());
+        self.leave(slot);
+        Ok(running.unwrap_or_default())
+    }
+
+    async fn start_in(&self, slot: &Arc<Slot>, exec: Exec, options: &ExecOptions) -> Result<(Streams, RunningExec)> {
+        let mut turn = if options.parallel { None } else { Some(slot.turn().await) };
+        let mut live = self.shared(slot).await?;
+        if live.settings.profile.proposes() && turn.is_none() {
+            // The turn is taken before the container.
+            drop(live);
+            turn = Some(slot.turn().await);
+            live = self.shared(slot).await?;
+        }
+        let exec = dressed(exec, &live.settings, options);
+        let command = command(&exec, options);
+        let (sandbox, place) = match turn {
+            Some(turn) if live.settings.profile.proposes() => {
+                let base = live.state(&slot.id);
+                let fork = self.fork_of(&base, &live.settings)?;
+                (fork, Place::Judged { slot: slot.clone(), live, base, _turn: turn })
+            }
+            turn => (live.sandbox(), Place::Container { slot: slot.clone(), live, _turn: turn }),
+        };
+        self.run(sandbox, place, exec, command).await
+    }
+
+    async fn start_fork(&self, id: String, exec: Exec, options: &ExecOptions) -> Result<(Streams, RunningExec)> {
+        let settings = read_settings(&self.find(&id).await?)?;
+        let base = self.state(&Ref::Container(id.clone())).await?;
+        let fork = self.fork_of(&base, &settings)?;
+        let exec = dressed(exec, &settings, options);
+        let command = command(&exec, options);
+        self.run(fork, Place::Fork { id, base, profile: settings.profile }, exec, command).await
+    }
+
+    /// A sandbox of its own that starts from `state`. It ends with its exec, and so does what that leaves running.
+    fn fork_of(&self, state: &State, settings: &Settings) -> Result<Arc<Sandbox>> {
+        let config = crate::sandbox::SandboxConfig { background: false, ..sandbox_config(settings) };
+        Ok(Arc::new(Sandbox::open(self.image(), &state.snapshot(), config)?))
+    }
+
+    async fn run(
+        &self,
+        sandbox: Arc<Sandbox>,
+        place: Place,
+        exec: Exec,
+        command: String,
+    ) -> Result<(Streams, RunningExec)> {
+        let before = sandbox.snapshot().tree().clone();
+        let started_at_ms = self.now_ms();
+        let (streams, running) = sandbox.start(exec).await?;
+        let cancel: Cancel = Arc::new(running.canceller());
+        let slot = match &place {
+            Place::Container { slot, .. } | Place::Judged { slot, .. } => Some(slot.clone()),
+            Place::Fork { .. } => None,
+        };
+        let number = slot.as_ref().map(|slot| slot.runs(cancel.clone()));
+        let (send, done) = oneshot::channel();
+        let this = self.clone();
+        tokio::spawn(async move {
+            let ended = this.see_out(sandbox, place, running, before, command, started_at_ms).await;
+            if let (Some(slot), Some(number)) = (slot, number) {
+                slot.ended(number);
+                this.leave(slot);
+            }
+            let _ = send.send(ended);
+        });
+        Ok((streams, RunningExec { cancel, done }))
+    }
+
+    /// Waits for an exec's end and lands what it did.
+    async fn see_out(
+        &self,
+        sandbox: Arc<Sandbox>,
+        place: Place,
+        running: Running,
+        before: Tree,
+        command: String,
+        started_at_ms: i64,
+    ) -> Result<Done> {
+        let finished = match running.finish().await {
+            Ok(finished) => finished,
+            Err(error) => {
+                // The files may be half of what was being read: back to what is stored.
+                if let Place::Container { slot, live, .. } = &place {
+                    slot.fail(live, None);
+                }
+                return Err(error.into());
+            }
+        };
+        let entry = Entry { kind: "exec", command, outcome: outcome(&finished), started_at_ms, is_judged: true };
+        let after = sandbox.snapshot().tree().clone();
+        let landed = match place {
+            Place::Container { slot, live, .. } => {
+                self.land(&slot, &live, entry, Vec::new()).await.map(Landed::Committed)
+            }
+            Place::Judged { slot, live, base, _turn } => self.land_judged(&slot, &live, sandbox, &base, entry).await,
+            Place::Fork { id, base, profile } => match judge(&profile, &before, &after) {
+                Ok(_) => self.propose(&id, &base, sandbox.snapshot(), entry).await.map(Landed::Proposed),
+                Err(forbidden) => Err(forbidden),
+            },
+        };
+        match landed {
+            Ok(landed) => Ok(Done { finished, landed, before, after }),
+            Err(why) => Err(ContainerError::NotKept { finished: Box::new(finished), why: Box::new(why) }),
+        }
+    }
+
+    /// Lands what a fork did in the container it was forked from, or as a proposal.
+    async fn land_judged(
+        &self,
+        slot: &Arc<Slot>,
+        live: &Shared,
+        fork: Arc<Sandbox>,
+        base: &State,
+        entry: Entry,
+    ) -> Result<Landed> {
+        let after = fork.snapshot();
+        if judge(&live.settings.profile, &base.tree, after.tree())? == Access::ProposeWrites {
+            return Ok(Landed::Proposed(self.propose(&slot.id, base, after, entry).await?));
+        }
+        live.set_sandbox(fork);
+        let entry = Entry { is_judged: false, ..entry };
+        Ok(Landed::Committed(self.land(slot, live, entry, Vec::new()).await?))
+    }
+}
+
+/// An exec with the container's environment and working directory, and those it was asked to have.
+fn dressed(mut exec: Exec, settings: &Settings, options: &ExecOptions) -> Exec {
+    for (name, value) in &settings.env {
+        exec = exec.with_env(name.as_bytes(), value.as_bytes());
+    }
+    for (name, value) in &options.env {
+        exec = exec.with_env(name.as_slice(), value.as_slice());
+    }
+    if let Some(cwd) = options.cwd.clone().or_else(|| settings.cwd.clone().map(String::into_bytes)) {
+        exec.cwd = cwd;
+    }
+    exec
+}
+
+/// What the log says was run.
+fn command(exec: &Exec, options: &ExecOptions) -> String {
+    let text = match (&options.command, exec.argv.as_slice()) {
+        (Some(command), _) => command.as_bytes().to_vec(),
+        (None, [bash, c, script]) if bash == b"bash" && c == b"-c" => script.clone(),
+        (None, argv) => argv.join(&b' '),
+    };
+    String::from_utf8_lossy(&text[..text.len().min(COMMAND_BYTES)]).into_owned()
+}
+
+/// What the log says of how an exec ended.
+fn outcome(finished: &Finished) -> Value {
+    let metering = &finished.metering;
+    json!({
+        "outcome": finished.outcome,
+        "fuel": metering.fuel,
+        "memory_peak_bytes": metering.memory_peak_bytes,
+        "processes": metering.processes_total,
+        "wall_seconds": metering.wall_seconds,
+    })
+}
