@@ -33,6 +33,8 @@ pub struct EngineConfig {
     pub processes: u32,
     /// Threads that run processes. One sandbox stays on one worker.
     pub workers: usize,
+    /// Keep a pool of slots ready for processes: each starts some microseconds sooner, and the engine a millisecond later.
+    pub pool: bool,
     /// Reset a process's memory by scanning for pages it wrote (Linux 6.7 or newer), where there is that call.
     pub pagemap_scan: bool,
     /// Where compiled uploaded modules are kept between runs; `None` keeps them in memory only. The directory must be writable by
@@ -45,6 +47,7 @@ impl Default for EngineConfig {
         EngineConfig {
             processes: 2048,
             workers: std::thread::available_parallelism().map_or(1, |n| n.get()),
+            pool: true,
             pagemap_scan: true,
             cache_dir: None,
         }
@@ -102,6 +105,19 @@ fn compiler_config() -> Config {
 }
 
 fn wasm_config(config: &EngineConfig) -> Config {
+    let mut c = compiler_config();
+    // What the pool makes of it too: compiled modules then fit both.
+    c.memory_reservation(GUEST_MEMORY_BYTES as u64);
+    let strategy = if config.pool {
+        InstanceAllocationStrategy::Pooling(pool(config))
+    } else {
+        InstanceAllocationStrategy::OnDemand
+    };
+    c.allocation_strategy(strategy);
+    c
+}
+
+fn pool(config: &EngineConfig) -> PoolingAllocationConfig {
     let slots = config.processes;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_core_instances(slots)
@@ -113,7 +129,5 @@ fn wasm_config(config: &EngineConfig) -> Config {
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(64 << 10)
         .pagemap_scan(if config.pagemap_scan { Enabled::Auto } else { Enabled::No });
-    let mut c = compiler_config();
-    c.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    c
+    pool
 }

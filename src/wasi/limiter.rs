@@ -123,6 +123,10 @@ impl wasmtime::ResourceLimiter for MemoryLimiter {
         1
     }
 
+    fn tables(&self) -> usize {
+        1
+    }
+
     fn memories(&self) -> usize {
         // One linear memory and, for modules that throw, the garbage-collected heap of their exceptions.
         2
