@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::boxes::args::{BOX_HELP, BoxArgs, StoreArgs};
+use super::quantity;
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -77,12 +78,12 @@ pub struct SandboxArgs {
     /// Limit of WebAssembly instructions.
     #[arg(long, value_name = "N")]
     pub fuel: Option<u64>,
-    /// Limit of memory of all processes together, in bytes.
-    #[arg(long, value_name = "BYTES")]
+    /// Limit of memory of all processes together, in bytes or as `512M`.
+    #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
     pub memory: Option<u64>,
-    /// Limit of wall-clock time, in seconds (fractions allowed).
-    #[arg(long, value_name = "S")]
-    pub timeout: Option<f64>,
+    /// Limit of wall-clock time, in seconds or as `90s`, `15m`.
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration_ms)]
+    pub timeout: Option<u64>,
     /// The root image's folder; else $COQUINA_IMAGE, else `image` beside this program.
     #[arg(long, value_name = "DIR")]
     pub image: Option<PathBuf>,

@@ -52,11 +52,13 @@ pub fn ago(at_ms: i64, now_ms: i64) -> String {
     }
 }
 
-/// When something will be, seen from `now`: `in 3 min`, `now`.
+/// When something will be, seen from `now`: `in 3 min`, `now`. Rounded up, so that what was just set to seven days says so.
 pub fn until(at_ms: i64, now_ms: i64) -> String {
-    match u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0) {
-        ..SECOND => "now".into(),
-        ms if ms < 30 * DAY => format!("in {}", whole(ms)),
+    let ms = u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0);
+    let unit = [DAY, HOUR, MINUTE].into_iter().find(|unit| ms > *unit).unwrap_or(SECOND);
+    match ms {
+        0 => "now".into(),
+        _ if ms < 400 * DAY => format!("in {}", whole(ms.div_ceil(unit) * unit)),
         _ => date(at_ms),
     }
 }
@@ -288,6 +290,8 @@ mod tests {
         assert_eq!(ago(0, 3 * MINUTE as i64), "3 min ago");
         assert_eq!(until(3 * HOUR as i64, 0), "in 3 h");
         assert_eq!(until(0, 1), "now");
+        assert_eq!(until(7 * DAY as i64, 5), "in 7 days");
+        assert_eq!(until(59 * MINUTE as i64 + 1, 0), "in 1 h");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{UsageError, setup};
+use super::{UsageError, quantity, setup};
 use crate::api::{self, ApiConfig, Keys, Service};
 use crate::base::Limits;
 use crate::sandbox::{Engine, EngineConfig};
@@ -42,12 +42,12 @@ pub struct ServeArgs {
     /// Limit of WebAssembly instructions of a command.
     #[arg(long, value_name = "N")]
     pub fuel: Option<u64>,
-    /// Limit of memory of a command's processes together, in bytes.
-    #[arg(long, value_name = "BYTES")]
+    /// Limit of memory of a command's processes together, in bytes or as `512M`.
+    #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
     pub memory: Option<u64>,
-    /// Limit of wall-clock time of a command, in seconds (fractions allowed).
-    #[arg(long, value_name = "S")]
-    pub timeout: Option<f64>,
+    /// Limit of wall-clock time of a command, in seconds or as `90s`, `15m`.
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration_ms)]
+    pub timeout: Option<u64>,
     /// Commands that run at a time; more wait for their turn.
     #[arg(long, value_name = "N")]
     pub execs: Option<usize>,
@@ -106,9 +106,7 @@ fn config(args: &ServeArgs) -> Result<ApiConfig> {
     let mut limits = Limits::default();
     limits.fuel = args.fuel.unwrap_or(limits.fuel);
     limits.memory_bytes = args.memory.unwrap_or(limits.memory_bytes);
-    if let Some(seconds) = args.timeout {
-        limits.wall_time_ms = setup::milliseconds(seconds)?;
-    }
+    limits.wall_time_ms = args.timeout.unwrap_or(limits.wall_time_ms);
     let config = ApiConfig { limits, hosts: args.hosts.clone(), ..ApiConfig::default() };
     Ok(ApiConfig { execs: args.execs.unwrap_or(config.execs), ..config })
 }

@@ -19,13 +19,15 @@ pub fn engine(limits: &Limits) -> Result<Engine> {
     let config = EngineConfig {
         processes: limits.processes + SPARE_SLOTS,
         workers: 1,
+        pool: false,
         cache_dir: cache_dir(),
         ..EngineConfig::default()
     };
     Engine::new(&config).map_err(|e| anyhow::anyhow!("the engine cannot be started: {e:#}"))
 }
 
-fn cache_dir() -> Option<PathBuf> {
+/// Where compiled modules are kept: in the user's cache directory, if there is one.
+pub fn cache_dir() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from);
     let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")))?;
     Some(cache.join("coquina/modules"))
@@ -50,22 +52,19 @@ pub fn image(engine: &Engine, given: Option<&Path>) -> Result<Image> {
 }
 
 /// The default limits, with what the arguments set.
-pub fn limits(args: &SandboxArgs) -> Result<Limits> {
-    let mut limits = Limits::default();
-    limits.fuel = args.fuel.unwrap_or(limits.fuel);
-    limits.memory_bytes = args.memory.unwrap_or(limits.memory_bytes);
-    if let Some(seconds) = args.timeout {
-        if !(seconds.is_finite() && seconds > 0.0) {
-            return Err(UsageError(format!("--timeout {seconds}: not a positive number of seconds")).into());
-        }
-        limits.wall_time_ms = (seconds * 1000.0).ceil() as u64;
+pub fn limits(args: &SandboxArgs) -> Limits {
+    let limits = Limits::default();
+    Limits {
+        fuel: args.fuel.unwrap_or(limits.fuel),
+        memory_bytes: args.memory.unwrap_or(limits.memory_bytes),
+        wall_time_ms: args.timeout.unwrap_or(limits.wall_time_ms),
+        ..limits
     }
-    Ok(limits)
 }
 
 /// Engine, image and sandbox as the arguments ask.
 pub fn sandbox(args: &SandboxArgs) -> Result<Sandbox> {
-    let limits = limits(args)?;
+    let limits = limits(args);
     let mounts = args.dirs.iter().map(|dir| mount(dir)).collect::<Result<_>>()?;
     let image = image(&engine(&limits)?, args.image.as_deref())?;
     Ok(Sandbox::new(&image, SandboxConfig { limits, mounts, ..SandboxConfig::default() })?)

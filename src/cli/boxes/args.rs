@@ -253,10 +253,10 @@ pub struct SettingsArgs {
     /// Limit of WebAssembly instructions of an exec.
     #[arg(long, value_name = "N")]
     pub fuel: Option<u64>,
-    /// Limit of memory of all its processes together.
+    /// Limit of memory of all its processes together, in bytes or as `512M`.
     #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
     pub memory: Option<u64>,
-    /// Limit of an exec's wall-clock time.
+    /// Limit of an exec's wall-clock time, in seconds or as `15m`.
     #[arg(long, value_name = "TIME", value_parser = quantity::duration_ms)]
     pub timeout: Option<u64>,
     /// Limit of its files' contents, beyond the image's.
@@ -364,7 +364,7 @@ pub struct ExecSettings {
     /// Limit of WebAssembly instructions; the box's is not exceeded.
     #[arg(long, value_name = "N")]
     pub fuel: Option<u64>,
-    /// Limit of wall-clock time, as `90s`; the box's is not exceeded.
+    /// Limit of wall-clock time, in seconds or as `15m`; the box's is not exceeded.
     #[arg(long, value_name = "TIME", value_parser = quantity::duration_ms)]
     pub timeout: Option<u64>,
 }

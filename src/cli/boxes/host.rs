@@ -121,45 +121,72 @@ mod tests {
         tempfile::tempdir().expect("a scratch directory")
     }
 
-    fn copy(from: &Path, name: &str, to: &Path) -> io::Result<()> {
+    /// An archive of these members: kind, name, mode, target of a link or content.
+    fn archive(members: &[(tar::EntryType, &str, u32, &str)]) -> Reader {
         let (reader, writer) = pipe();
-        let (from, name) = (from.to_owned(), name.to_owned());
-        let packing = std::thread::spawn(move || pack(&from, &name, writer));
-        let done = unpack(reader, to);
-        packing.join().expect("no panic");
-        done
+        let mut tar = tar::Builder::new(writer);
+        for (kind, name, mode, text) in members {
+            let mut header = tar::Header::new_gnu();
+            // Not by `set_path`, which would take the `./` away.
+            header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_entry_type(*kind);
+            header.set_mode(*mode);
+            header.set_mtime(1_000_000_000);
+            let content = if kind.is_symlink() { "" } else { text };
+            if kind.is_symlink() {
+                header.set_link_name(text).expect("it is short");
+            }
+            header.set_size(content.len() as u64);
+            header.set_cksum();
+            tar.append(&header, content.as_bytes()).expect("the pipe holds it");
+        }
+        reader
     }
 
     #[test]
-    fn a_tree_survives_the_way() {
+    fn a_directory_is_packed_under_its_new_name() {
         let scratch = scratch();
         let from = scratch.path().join("from");
-        fs::create_dir_all(from.join("sub/empty")).expect("it is made");
-        let long = "n".repeat(200);
-        fs::write(from.join("sub").join(&long), b"content").expect("it is written");
-        fs::write(from.join("big"), vec![7; 300_000]).expect("it is written");
-        fs::set_permissions(from.join("big"), fs::Permissions::from_mode(0o4751)).expect("it is set");
+        fs::create_dir(&from).expect("it is made");
+        fs::write(from.join("n".repeat(200)), b"content").expect("it is written");
         std::os::unix::fs::symlink("../nowhere", from.join("link")).expect("it is made");
-        fs::set_permissions(from.join("sub"), fs::Permissions::from_mode(0o500)).expect("it is set");
+        let _socket = std::os::unix::net::UnixListener::bind(from.join("socket")).expect("it is made");
+        let (reader, writer) = pipe();
+        let skipped = pack(&from, "to", writer);
+        assert_eq!(skipped, [from.join("socket")]);
+        let mut tar = tar::Archive::new(reader);
+        let names = tar.entries().expect("an archive").map(|entry| {
+            let entry = entry.expect("a member");
+            (entry.path().expect("a path").display().to_string(), entry.size())
+        });
+        let expected = [("to".into(), 0), ("to/link".into(), 0), (format!("to/{}", "n".repeat(200)), 7)];
+        assert_eq!(names.collect::<Vec<_>>(), expected);
+    }
 
+    #[test]
+    fn a_directory_is_unpacked_as_it_was() {
+        use tar::EntryType::{Directory, Regular, Symlink};
+        let scratch = scratch();
         let to = scratch.path().join("to");
-        copy(&from, "./", &to).expect("it is copied");
-        assert_eq!(fs::read(to.join("sub").join(&long)).expect("it is there"), b"content");
-        assert_eq!(fs::read(to.join("big")).expect("it is there"), vec![7; 300_000]);
+        let members = [
+            (Directory, "./", 0o750, ""),
+            (Directory, "./sub/", 0o500, ""),
+            (Regular, "./sub/file", 0o4751, "content"),
+            (Symlink, "./link", 0o777, "../nowhere"),
+        ];
+        unpack(archive(&members), &to).expect("it is unpacked");
+        assert_eq!(fs::read(to.join("sub/file")).expect("it is there"), b"content");
         assert_eq!(fs::read_link(to.join("link")).expect("it is there"), Path::new("../nowhere"));
-        assert!(to.join("sub/empty").is_dir());
         let mode = |path: &str| fs::metadata(to.join(path)).expect("it is there").mode() & 0o7777;
-        assert_eq!((mode("big"), mode("sub")), (0o751, 0o500));
-        let mtime = |dir: &Path| fs::metadata(dir.join("big")).expect("it is there").mtime();
-        assert_eq!(mtime(&to), mtime(&from));
+        assert_eq!((mode("."), mode("sub"), mode("sub/file")), (0o750, 0o500, 0o751));
+        assert_eq!(fs::metadata(to.join("sub/file")).expect("it is there").mtime(), 1_000_000_000);
     }
 
     #[test]
     fn a_file_goes_under_the_name_given() {
         let scratch = scratch();
-        fs::write(scratch.path().join("a"), b"x").expect("it is written");
         let to = scratch.path().join("b");
-        copy(&scratch.path().join("a"), "a", &to).expect("it is copied");
+        unpack(archive(&[(tar::EntryType::Regular, "a", 0o644, "x")]), &to).expect("it is unpacked");
         assert_eq!(fs::read(to).expect("it is there"), b"x");
     }
 
@@ -177,23 +204,10 @@ mod tests {
         let scratch = scratch();
         let (outside, target) = (scratch.path().join("outside"), scratch.path().join("target"));
         fs::create_dir(&outside).expect("it is made");
-        let (reader, writer) = pipe();
-        let mut tar = tar::Builder::new(writer);
-        let mut member = |kind, name: &str, link: &str| {
-            let mut header = tar::Header::new_gnu();
-            header.set_entry_type(kind);
-            header.set_mode(0o755);
-            header.set_size(0);
-            let _ = if link.is_empty() {
-                tar.append_data(&mut header, name, io::empty())
-            } else {
-                tar.append_link(&mut header, name, link)
-            };
-        };
-        member(tar::EntryType::Symlink, "./out", outside.to_str().expect("it is text"));
-        member(tar::EntryType::Regular, "./out/evil", "");
-        drop(tar);
-        assert!(unpack(reader, &target).is_err());
+        let link = (tar::EntryType::Symlink, "./out", 0o777, outside.to_str().expect("it is text"));
+        let file = (tar::EntryType::Regular, "./out/evil", 0o644, "evil");
+        let done = unpack(archive(&[(tar::EntryType::Directory, "./", 0o755, ""), link, file]), &target);
+        assert!(done.is_err());
         assert_eq!(fs::read_dir(&outside).expect("it is there").count(), 0);
     }
 }
