@@ -1,1 +1,37 @@
-//! The HTTP service.
+//! The HTTP service: what `coquina serve` speaks. The only room that knows HTTP.
+//!
+//! **What this is.** [`serve`] answers connections of a listener with a [`Service`]: the image, the keys, the quotas, the figures. One file
+//! has the routes (`router.rs`), one what every request passes (`gate.rs`), one the errors (`error.rs`); each resource has a file of
+//! handlers, and its JSON has one in `wire/`.
+//!
+//! **What is not here.** Commands run in the sandbox room, containers live in theirs; a handler translates and waits.
+//!
+//! **Invariants.** Every answer of 400 or more is the envelope of `error.rs`. No number or name of a client's is used unchecked, nothing of a
+//! client's is kept in memory without a bound. A client that goes away takes what runs for it along.
+
+mod admission;
+mod body;
+mod config;
+mod error;
+mod exec;
+mod fields;
+mod form;
+mod gate;
+mod glob;
+mod health;
+mod json;
+mod keys;
+mod metrics;
+mod openapi;
+mod place;
+mod router;
+mod run;
+mod server;
+mod service;
+mod sse;
+mod wire;
+
+pub use config::ApiConfig;
+pub use keys::{Key, KeyError, Keys, NewKey, Quotas, Scope};
+pub use server::{TlsError, serve, tls};
+pub use service::Service;

@@ -47,6 +47,8 @@ pub enum Command {
     Box(BoxArgs),
     /// Where boxes are kept: check, collect garbage, back up.
     Store(StoreArgs),
+    /// Serve HTTP: containers, files, one-shot runs.
+    Serve(super::serve::ServeArgs),
     /// Print every limit, its default and its unit.
     Limits,
     /// WebAssembly programs on their own.

@@ -11,6 +11,7 @@ mod limits;
 mod output;
 mod quantity;
 mod report;
+mod serve;
 mod setup;
 mod shell;
 mod store;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Box(args) => boxes::run(&args),
         Command::Store(args) => store::run(&args),
         Command::Completion { shell } => completion::completion(shell),
+        Command::Serve(args) => serve::serve(&args),
         Command::Limits => limits::limits(),
         Command::Wasi(WasiCommand::Run(args)) => wasi::run(&args),
         Command::Image(ImageCommand::Build { recipe, wasm, out }) => image::build(&recipe, &wasm, &out),

@@ -1,0 +1,62 @@
+//! How the service is set up.
+
+use std::time::Duration;
+
+use crate::base::Limits;
+
+/// What a [`Service`](super::Service) allows. The default suits one machine of a few cores.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// The most any command may use; requests can only ask for less.
+    pub limits: Limits,
+    /// Largest body that is read into memory: JSON, forms, tar archives of a run. Bytes.
+    pub body_bytes: u64,
+    /// Header fields of a request.
+    pub headers: usize,
+    /// A request's line and header fields, in bytes. At least 8,192.
+    pub header_bytes: usize,
+    /// From the first byte of a request (or the connection's start) until its header fields are complete.
+    pub header_timeout: Duration,
+    /// Between two pieces of a request's body.
+    pub body_timeout: Duration,
+    /// Connections open at a time; more wait to be accepted.
+    pub connections: usize,
+    /// Commands that run at a time, of all keys together.
+    pub execs: usize,
+    /// Commands that wait for their turn, for each key; one more is 429.
+    pub queue: usize,
+    /// How long a command waits for its turn before it is 429.
+    pub queue_timeout: Duration,
+    /// All files that a run returns together, in bytes; those beyond are named, not returned.
+    pub outputs_bytes: u64,
+    /// Files that a run returns.
+    pub outputs_files: usize,
+    /// Names (without port) under which the service may be asked for besides the loopback's; `*` is any.
+    pub hosts: Vec<String>,
+    /// How long commands that run may go on when the service is told to stop.
+    pub grace: Duration,
+    /// A comment is sent this often into a stream of events in which nothing happens.
+    pub keep_alive: Duration,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        ApiConfig {
+            limits: Limits::default(),
+            body_bytes: 64 << 20,
+            headers: 100,
+            header_bytes: 64 << 10,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(20),
+            connections: 4096,
+            execs: 256,
+            queue: 256,
+            queue_timeout: Duration::from_secs(30),
+            outputs_bytes: 64 << 20,
+            outputs_files: 10_000,
+            hosts: Vec::new(),
+            grace: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(15),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Running a command for a client: its output as events, what it used in the books, its faults as errors.
+
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
+
+use super::error::ApiError;
+use super::gate::Caller;
+use super::metrics::OutcomeLabels;
+use super::service::Service;
+use super::sse::{Events, Gone};
+use super::wire::{Answer, Content, Event};
+use crate::sandbox::{ExecError, Metering, Outcome, OutputStream, Streams};
+
+/// Bytes of output that are put into one event when more are there at once.
+const EVENT_BYTES: usize = 64 << 10;
+
+/// Books what a command used.
+pub(super) fn book(service: &Service, caller: &Caller, outcome: &Outcome, metering: &Metering) {
+    let outcome = match outcome {
+        Outcome::Exit { exit_code: 0 } => "success",
+        Outcome::Exit { .. } => "failure",
+        Outcome::Signal { .. } => "signal",
+        Outcome::Limit(_) => "limit",
+        Outcome::Cancelled => "cancelled",
+    };
+    service.0.metrics.execs.get_or_create(&OutcomeLabels { outcome }).inc();
+    service.0.metrics.fuel.inc_by(metering.fuel);
+    service.0.admission.used(caller.share(), caller.quotas(), metering.fuel);
+}
+
+/// What a client is told of a command that could not be run.
+pub(super) fn failed(error: &ExecError) -> ApiError {
+    match error {
+        ExecError::NotStarted { .. } => ApiError::bad_request(format!("The command could not be started: {error}.")),
+        ExecError::Engine(_) | ExecError::Damaged(_) => {
+            tracing::error!(%error, "a command failed on the host's side");
+            ApiError::internal().not_again()
+        }
+    }
+}
+
+/// Sends a command's output as it comes and, when it has ended, what `finish` says. If the client goes away the command is cancelled.
+pub(super) async fn stream(
+    events: Events,
+    streams: Streams,
+    cancel: impl Fn(),
+    finish: impl Future<Output = Result<Answer, ApiError>>,
+) {
+    let mut sequence_number = 0;
+    let told = tell(&events, &mut sequence_number, streams).await;
+    let mut finish = std::pin::pin!(finish);
+    let answer = match told {
+        Ok(()) => events.during(&mut finish).await,
+        Err(Gone) => Err(Gone),
+    };
+    let sent = match answer {
+        Ok(Ok(answer)) => send(&events, &Event::Completed { sequence_number, answer: &answer }).await,
+        Ok(Err(error)) => {
+            let (code, message) = error.told();
+            send(&events, &Event::Error { sequence_number, code, message: message.into(), param: None }).await
+        }
+        Err(Gone) => {
+            cancel();
+            // What it used is booked all the same.
+            drop(finish.await);
+            return;
+        }
+    };
+    drop(sent);
+}
+
+/// Sends output until both streams have ended.
+async fn tell(events: &Events, sequence_number: &mut u64, streams: Streams) -> Result<(), Gone> {
+    let (mut stdout, mut stderr) = (Half::new(streams.stdout), Half::new(streams.stderr));
+    while stdout.open() || stderr.open() {
+        let (more, is_stdout) = events
+            .during(async {
+                tokio::select! {
+                    more = stdout.next(), if stdout.open() => (more, true),
+                    more = stderr.next(), if stderr.open() => (more, false),
+                }
+            })
+            .await?;
+        if more.0.is_empty() {
+            continue;
+        }
+        let (stdout, stderr) = if is_stdout { (Some(more), None) } else { (None, Some(more)) };
+        send(events, &Event::Delta { sequence_number: *sequence_number, stdout, stderr }).await?;
+        *sequence_number += 1;
+    }
+    Ok(())
+}
+
+async fn send(events: &Events, event: &Event<'_>) -> Result<(), Gone> {
+    events.send(event.name(), event).await
+}
+
+/// One of a command's two output streams, cut so that characters stay whole.
+struct Half {
+    stream: Option<OutputStream>,
+    /// The beginning of a character.
+    begun: Bytes,
+}
+
+impl Half {
+    fn new(stream: Option<OutputStream>) -> Half {
+        Half { stream, begun: Bytes::new() }
+    }
+
+    fn open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// What came; empty when it has ended with nothing left.
+    async fn next(&mut self) -> Content {
+        let Some(stream) = &mut self.stream else { return Content::default() };
+        let Some(mut chunk) = stream.next().await else {
+            self.stream = None;
+            return Content(std::mem::take(&mut self.begun));
+        };
+        let mut more = BytesMut::new();
+        while chunk.len() + more.len() < EVENT_BYTES
+            && let Some(Some(next)) = stream.next().now_or_never()
+        {
+            more.extend_from_slice(&next);
+        }
+        if !self.begun.is_empty() || !more.is_empty() {
+            chunk = [&self.begun[..], &chunk, &more].concat().into();
+        }
+        self.begun = chunk.split_off(chunk.len() - begun_character(&chunk));
+        Content(chunk)
+    }
+}
+
+/// Bytes at the end of `bytes` that begin a character of UTF-8 whose rest may be to come.
+fn begun_character(bytes: &[u8]) -> usize {
+    for back in 1..=bytes.len().min(3) {
+        let needs = match bytes[bytes.len() - back] {
+            0xc2..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf4 => 4,
+            0x80..=0xbf => continue,
+            _ => 0,
+        };
+        return if needs > back { back } else { 0 };
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_are_not_cut() {
+        for (bytes, begun) in [
+            (&b""[..], 0),
+            (b"abc", 0),
+            ("é".as_bytes(), 0),
+            (&"aé".as_bytes()[..2], 1),
+            (&"€".as_bytes()[..2], 2),
+            (&"😀".as_bytes()[..3], 3),
+            ("😀".as_bytes(), 0),
+            (b"\xff", 0),
+            (b"\x80\x80\x80\x80", 0),
+        ] {
+            assert_eq!(begun_character(bytes), begun, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The JSON of requests and answers, a file for each resource. Types only, and how they come from the rooms below.
+
+mod content;
+mod exec;
+mod run;
+
+pub(super) use content::Content;
+pub(super) use exec::{Answer, Event, LimitsParam};
+pub(super) use run::RunRequest;
+
+use super::error::ApiError;
+
+/// An environment variable of a request, if it can be one.
+pub(super) fn variable(name: &str, value: &str) -> Result<(Vec<u8>, Vec<u8>), ApiError> {
+    let shown = || format!("env.{}", name.chars().take(64).collect::<String>());
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err(ApiError::invalid_value(
+            shown(),
+            "an environment variable's name is not empty and has no '=' or NUL",
+        ));
+    }
+    if value.contains('\0') {
+        return Err(ApiError::invalid_value(shown(), "it contains a NUL"));
+    }
+    Ok((name.into(), value.into()))
+}
+
+/// A path of a request that must be absolute.
+pub(super) fn absolute(param: &str, path: &str) -> Result<Vec<u8>, ApiError> {
+    if !path.starts_with('/') || path.contains('\0') {
+        return Err(ApiError::invalid_value(param, "expected an absolute path without NUL"));
+    }
+    Ok(path.into())
+}
