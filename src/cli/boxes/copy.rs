@@ -167,6 +167,9 @@ fn across(boxes: &Boxes, state: &Ref, from: &str, name: &str, to: &str) -> Resul
         let content = boxes.wait(boxes.containers.read_file(state, from.as_bytes()))?;
         return write(boxes, name, &target, content, attr.mode);
     }
+    if !member.is_empty() {
+        boxes.wait(boxes.containers.make_dir(name, target.as_bytes()))?;
+    }
     let (reader, writer) = pipe();
     let (exported, imported) = boxes.wait(async {
         tokio::join!(

@@ -9,7 +9,8 @@ use crate::cli::format::{self, Cell, Style, Table, paint, styled};
 use crate::cli::output;
 use crate::container::{Container, Ref};
 use crate::storage::{
-    ContainerQuery, ContainerStatus, LIST_LIMIT, LogQuery, Order, ProposalRecord, ProposalState, SnapshotQuery,
+    ContainerQuery, ContainerStatus, LIST_LIMIT, LogQuery, LogRecord, Order, ProposalRecord, ProposalState,
+    SnapshotQuery,
 };
 
 /// `box ls`.
@@ -145,23 +146,35 @@ pub fn log(boxes: &Boxes, args: &LogArgs) -> Result<()> {
             format::duration(u64::try_from(entry.ended_at_ms - entry.started_at_ms).unwrap_or(0)).into(),
             entry.kind.as_str().into(),
             result(&entry.outcome),
-            format::printable(entry.command.as_bytes()).into(),
+            about(entry).into(),
         ]);
     }
     output::table(table)
 }
 
-/// How something ended, in a word or two.
+/// How something ended, in a word or two: for execs that is how they exited, for others there is nothing to say.
 fn result(outcome: &Value) -> Cell {
-    let word = |key: &str| outcome[key].as_str().unwrap_or("?").to_owned();
-    match outcome["type"].as_str() {
-        Some("exit") if outcome["exit_code"] == 0 => styled("0", Style::Good),
-        Some("exit") => styled(outcome["exit_code"].to_string(), Style::Bad),
+    let ended = &outcome["outcome"];
+    let word = |key: &str| ended[key].as_str().unwrap_or("?").to_owned();
+    match ended["type"].as_str() {
+        Some("exit") if ended["exit_code"] == 0 => styled("0", Style::Good),
+        Some("exit") => styled(ended["exit_code"].to_string(), Style::Bad),
         Some("signal") => styled(format!("SIG{}", word("signal")), Style::Bad),
         Some("limit") => styled(format!("limit {}", word("limit")), Style::Bad),
         Some(other) => styled(other, Style::Note),
         None => "".into(),
     }
+}
+
+/// What a log entry is about: what was run, or which background processes were ended.
+fn about(entry: &LogRecord) -> String {
+    let ended = entry.outcome["ended"].as_array().map_or(&[][..], Vec::as_slice);
+    let ended: Vec<_> = ended.iter().filter_map(Value::as_str).collect();
+    let text = match ended.is_empty() {
+        true => entry.command.clone(),
+        false => format!("{} (ended {})", entry.command, ended.join(", ")),
+    };
+    format::printable(text.trim().as_bytes())
 }
 
 /// `box snapshots`.

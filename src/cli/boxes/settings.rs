@@ -55,25 +55,24 @@ fn not_a_pair(text: &str) -> UsageError {
 pub fn of(boxes: &Boxes, state: &Ref) -> Result<Settings> {
     let containers = &boxes.containers;
     let name = match state {
-        Ref::Image => return Ok(Settings::default()),
-        Ref::Container(name) | Ref::At(name, _) => Some(name.clone()),
+        Ref::Image => None,
+        Ref::At(name, _) => Some(name.clone()),
         Ref::Proposal(id) => Some(boxes.wait(containers.proposal(id))?.container),
-        Ref::Snapshot(_) => None,
+        Ref::Snapshot(name) | Ref::Container(name) => {
+            // A snapshot may be called by a name like a box's; its box may be gone.
+            match boxes.wait(containers.store().snapshot(name))? {
+                Some(snapshot) if boxes.wait(containers.store().container(name))?.is_none() => snapshot.container,
+                _ => Some(name.clone()),
+            }
+        }
     };
-    let found = match name {
-        Some(name) => boxes.wait(containers.get(&name)),
-        None => Err(ContainerError::NotFound { what: "container", name: state.to_string() }),
-    };
-    match found {
+    let Some(name) = name else { return Ok(Settings::default()) };
+    match boxes.wait(containers.get(&name)) {
         Ok(container) => Ok(container.settings),
-        Err(ContainerError::NotFound { .. }) => of_snapshot(boxes, state),
+        // Whether the state is there at all, who uses it is told.
+        Err(ContainerError::NotFound { .. }) => Ok(Settings::default()),
         Err(error) => Err(error.into()),
     }
-}
-
-fn of_snapshot(boxes: &Boxes, state: &Ref) -> Result<Settings> {
-    let record = boxes.wait(boxes.containers.store().snapshot(&state.to_string()))?;
-    Ok(record.and_then(|record| serde_json::from_value(record.settings).ok()).unwrap_or_default())
 }
 
 /// What may be written where: `full`, `propose-writes; /usr read-only`.
