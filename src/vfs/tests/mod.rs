@@ -7,6 +7,7 @@ mod model;
 mod overlay;
 mod scale;
 mod semantics;
+mod stored;
 
 use super::*;
 use crate::base::{Errno, Limits, Sys};

@@ -27,7 +27,7 @@ pub(super) enum Op {
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 /// Paths of up to three names.
-fn path(n: usize) -> String {
+pub(super) fn path(n: usize) -> String {
     let name = |n: usize| NAMES[n % 4];
     match n % 3 {
         0 => name(n / 3).to_string(),
@@ -36,7 +36,7 @@ fn path(n: usize) -> String {
     }
 }
 
-fn op() -> impl Strategy<Value = Op> {
+pub(super) fn op() -> impl Strategy<Value = Op> {
     let n = 0..192usize;
     // Offsets near the ends of chunks.
     let offset = prop_oneof![0..200u64, 65_500..65_600u64, 130_000..132_000u64, Just(1 << 33)];
@@ -59,7 +59,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// Runs one operation; errors are expected.
-fn run(f: &mut Fixture, pins: &mut Vec<Loc>, op: &Op) -> Sys<()> {
+pub(super) fn run(f: &mut Fixture, pins: &mut Vec<Loc>, op: &Op) -> Sys<()> {
     f.clock.advance(1);
     match op {
         Op::Mkdir(n) => f.mkdir(&path(*n)),
@@ -94,10 +94,10 @@ fn run(f: &mut Fixture, pins: &mut Vec<Loc>, op: &Op) -> Sys<()> {
 }
 
 /// Everything a path shows, but times of directories.
-type Dump = BTreeMap<Vec<u8>, (Attr, Vec<u8>)>;
+pub(super) type Dump = BTreeMap<Vec<u8>, (Attr, Vec<u8>)>;
 
 /// The tree's whole content, read through its public face. Of content only what is not zero.
-fn dump(tree: &Tree) -> Dump {
+pub(super) fn dump(tree: &Tree) -> Dump {
     let mut vfs = Vfs::new(tree.clone(), &Limits::default());
     let (mut found, mut todo) = (Dump::new(), vec![b"/".to_vec()]);
     while let Some(path) = todo.pop() {
@@ -137,7 +137,7 @@ fn data(vfs: &mut Vfs, loc: Loc) -> Vec<u8> {
 }
 
 /// The paths at which two dumps differ as `Tree::diff` counts it.
-fn expected_diff(old: &Dump, new: &Dump) -> BTreeSet<Change> {
+pub(super) fn expected_diff(old: &Dump, new: &Dump) -> BTreeSet<Change> {
     let mut changes = BTreeSet::new();
     for path in old.keys().chain(new.keys()) {
         let kind_of = |attr: &Attr| attr.kind == Kind::Dir;
@@ -162,7 +162,7 @@ fn expected_diff(old: &Dump, new: &Dump) -> BTreeSet<Change> {
     changes
 }
 
-fn check_diff(old: &(Tree, Dump), new: &(Tree, Dump)) {
+pub(super) fn check_diff(old: &(Tree, Dump), new: &(Tree, Dump)) {
     let found: Vec<Change> = old.0.diff(&new.0).unwrap();
     assert!(found.is_sorted());
     let expected: Vec<Change> = expected_diff(&old.1, &new.1).into_iter().collect();

@@ -29,6 +29,7 @@ use super::save::Saver;
 use crate::vfs::map::{BITS, Map, Node, Read, Slot, Span};
 use crate::vfs::types::{BlobId, Kind, Usage};
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// The version of the format above, the first byte of a root blob. Another one is refused.
@@ -37,6 +38,9 @@ const VERSION: u8 = 1;
 /// Up to this size, in bytes, a node or a chunk is written into the blob above it.
 pub(super) const INLINE_MAX: usize = 512;
 
+/// Largest inode number, cookie and count: one that can still be counted up.
+const NUMBER_MAX: u64 = i64::MAX as u64;
+
 const LEAF: u8 = 0;
 const INLINE: u8 = 1;
 const LINKED: u8 = 2;
@@ -44,6 +48,8 @@ const EMPTY: u8 = 3;
 
 /// What is stored in maps.
 pub(super) trait Value: Clone + Send + Sync + 'static {
+    /// The keys it can have.
+    const KEYS: RangeInclusive<u64>;
     fn put(&self, to: &mut Encoder, saver: &mut Saver) -> Read<()>;
     fn take(from: &mut Decoder<'_>, loader: &Arc<TreeLoader>) -> Result<Self, Damage>;
     /// The cells of maps of it.
@@ -64,7 +70,7 @@ pub(super) fn take_tree(from: &mut Decoder<'_>, loader: &Arc<TreeLoader>) -> Res
     if from.byte()? != VERSION {
         return Err("it is not the root of a tree in a format that this program reads");
     }
-    let last_ino = from.at_most(u64::MAX / 2)?;
+    let last_ino = from.at_most(NUMBER_MAX)?;
     let (used, base) = (take_usage(from)?, take_usage(from)?);
     let inodes = take_map(from, loader)?;
     from.end()?;
@@ -72,7 +78,7 @@ pub(super) fn take_tree(from: &mut Decoder<'_>, loader: &Arc<TreeLoader>) -> Res
 }
 
 fn take_usage(from: &mut Decoder<'_>) -> Result<Usage, Damage> {
-    let (bytes, files) = (from.at_most(u64::MAX / 4)?, from.at_most(u64::MAX / 4)?);
+    let (bytes, files) = (from.at_most(NUMBER_MAX / 2)?, from.at_most(NUMBER_MAX / 2)?);
     Ok(Usage { bytes, files })
 }
 
@@ -148,6 +154,9 @@ fn take_slot<V: Value>(
     match tag {
         LEAF => {
             let key = prefix.checked_add(from.number()?).ok_or("a key in it is too large")?;
+            if !V::KEYS.contains(&key) {
+                return Err("it holds an impossible key");
+            }
             Ok(Slot::Leaf(key, V::take(from, loader)?))
         }
         INLINE => Ok(Slot::Node(Arc::new(take_node(from, loader)?))),
@@ -212,6 +221,8 @@ fn kind_tag(kind: Kind) -> u8 {
 }
 
 impl Value for Arc<Inode> {
+    const KEYS: RangeInclusive<u64> = 1..=NUMBER_MAX;
+
     fn put(&self, to: &mut Encoder, saver: &mut Saver) -> Read<()> {
         let has_more = match &self.body {
             Body::File(file) => file.blob.is_some(),
@@ -298,7 +309,7 @@ fn put_file(file: &File, to: &mut Encoder, saver: &mut Saver) -> Read<()> {
 }
 
 fn take_file(has_blob: bool, from: &mut Decoder<'_>, loader: &Arc<TreeLoader>) -> Result<File, Damage> {
-    let (size, allocated) = (from.at_most(i64::MAX as u64)?, from.at_most(i64::MAX as u64)?);
+    let (size, allocated) = (from.at_most(NUMBER_MAX)?, from.at_most(NUMBER_MAX)?);
     let blob = if has_blob { Some(Arc::new(BlobId(from.array()?))) } else { None };
     Ok(File { size, allocated, chunks: take_map(from, loader)?, blob })
 }
@@ -313,12 +324,14 @@ fn put_dir(dir: &Dir, to: &mut Encoder, saver: &mut Saver) -> Read<()> {
 }
 
 fn take_dir(has_origin: bool, from: &mut Decoder<'_>, loader: &Arc<TreeLoader>) -> Result<Dir, Damage> {
-    let (last_cookie, subdirs) = (from.at_most(u64::MAX / 2)?, from.at_most(u64::MAX / 2)?);
+    let (last_cookie, subdirs) = (from.at_most(NUMBER_MAX)?, from.at_most(NUMBER_MAX)?);
     let origin = if has_origin { Some(from.bytes()?.into()) } else { None };
     Ok(Dir::stored(last_cookie, subdirs, take_map(from, loader)?, origin))
 }
 
 impl Value for Entry {
+    const KEYS: RangeInclusive<u64> = 1..=NUMBER_MAX;
+
     fn put(&self, to: &mut Encoder, _: &mut Saver) -> Read<()> {
         to.bytes(&self.name);
         to.number(self.ino);
@@ -358,6 +371,8 @@ impl Value for Entry {
 }
 
 impl Value for Chunk {
+    const KEYS: RangeInclusive<u64> = 0..=i64::MAX as u64 / CHUNK as u64;
+
     fn put(&self, to: &mut Encoder, saver: &mut Saver) -> Read<()> {
         match self {
             Chunk::Memory(data) if data.bytes().len() <= INLINE_MAX => {
@@ -385,20 +400,14 @@ impl Value for Chunk {
     }
 
     fn take(from: &mut Decoder<'_>, loader: &Arc<TreeLoader>) -> Result<Self, Damage> {
-        let length = |from: &mut Decoder<'_>| from.at_most(CHUNK as u64).map(|length| length as usize);
-        match from.byte()? {
-            INLINE => {
-                let length = length(from)?;
-                Ok(Chunk::new(from.raw(length)?.to_vec()))
-            }
+        let tag = from.byte()?;
+        let length = from.at_most(CHUNK as u64)? as usize;
+        match tag {
+            _ if length == 0 => Err("it holds file content of no length"),
+            INLINE => Ok(Chunk::new(from.raw(length)?.to_vec())),
             LINKED => {
-                let (length, hash) = (length(from)?, from.link()?);
-                Ok(Chunk::Stored(Arc::new(StoredChunk {
-                    hash,
-                    length,
-                    source: loader.source.clone(),
-                    tag: loader.tag,
-                })))
+                let (hash, source) = (from.link()?, loader.source.clone());
+                Ok(Chunk::Stored(Arc::new(StoredChunk { hash, length, source, tag: loader.tag })))
             }
             _ => Err("it holds file content of an unknown kind"),
         }
