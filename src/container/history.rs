@@ -301,7 +301,7 @@ pub(super) async fn unpack(
 }
 
 pub(super) fn entry(kind: &'static str, command: String, outcome: Value, of: &Containers) -> Entry {
-    Entry { kind, command, outcome, started_at_ms: of.now_ms(), is_judged: false }
+    Entry { kind, command, outcome, started_at_ms: of.now_ms(), is_judged: false, is_use: true }
 }
 
 /// A name that is taken, as this room says it.

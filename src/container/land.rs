@@ -36,6 +36,8 @@ pub(super) struct Entry {
     pub started_at_ms: i64,
     /// Whether the container's profile has a say.
     pub is_judged: bool,
+    /// Whether somebody used the container by it.
+    pub is_use: bool,
 }
 
 /// A container's records as they are in memory: ahead of the store by what is pending.
@@ -93,7 +95,9 @@ impl Books {
         record.seq += 1;
         record.root = save.root;
         record.session = parcel.session_id();
-        record.last_active_at_ms = now_ms;
+        if entry.is_use {
+            record.last_active_at_ms = now_ms;
+        }
         let logged = LogRecord {
             container: record.id.clone(),
             seq: record.seq,
@@ -199,11 +203,15 @@ impl Containers {
         if std::mem::replace(&mut lock(&live.books).is_scheduled, true) {
             return;
         }
-        let (this, slot) = (self.clone(), slot.clone());
+        // Whoever lets the container go before makes it durable.
+        let (this, slot) = (Arc::downgrade(&self.0), Arc::downgrade(slot));
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
-            if let Some(live) = slot.peek().await {
-                this.flush(&slot, &live).await;
+            if let (Some(this), Some(slot)) = (this.upgrade(), slot.upgrade()) {
+                if let Some(live) = slot.peek().await {
+                    Containers(this.clone()).flush(&slot, &live).await;
+                }
+                Containers(this).leave(slot);
             }
         });
     }

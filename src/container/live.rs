@@ -129,6 +129,10 @@ impl Slot {
         Some((turn, self.live.clone().try_write_owned().ok()?))
     }
 
+    pub fn take_lost(&self) -> Option<ContainerError> {
+        lock(&self.lost).take()
+    }
+
     fn is_empty(&self) -> bool {
         self.live.try_read().is_ok_and(|live| live.is_none()) && lock(&self.lost).is_none()
     }
@@ -158,6 +162,11 @@ impl Live {
     /// Its record, with what is not durable yet.
     pub fn record(&self) -> ContainerRecord {
         lock(&self.books).record.clone()
+    }
+
+    /// Whether its time is over.
+    pub fn is_due(&self, now_ms: i64) -> bool {
+        is_due(&lock(&self.books).record, now_ms)
     }
 
     pub fn set_record(&self, record: ContainerRecord) {
@@ -220,8 +229,19 @@ impl Containers {
     pub(super) async fn shared(&self, slot: &Arc<Slot>) -> Result<Shared> {
         loop {
             if let Some(live) = slot.peek().await {
-                live.touch();
-                return Ok(live);
+                if !live.is_due(self.now_ms()) {
+                    live.touch();
+                    return Ok(live);
+                }
+                let record = live.record();
+                drop(live);
+                if self.expire(record).await? {
+                    return Err(ContainerError::Expired { id: slot.id.clone() });
+                }
+                // It is in use beside us, so its time is not over.
+                if let Some(live) = slot.peek().await {
+                    return Ok(live);
+                }
             }
             let mut guard = slot.live.clone().write_owned().await;
             self.ensure(slot, &mut guard).await?;
@@ -243,7 +263,7 @@ impl Containers {
         if live.as_ref().is_some_and(|live| !live.is_usable()) {
             *live = None;
         }
-        if let Some(lost) = lock(&slot.lost).take() {
+        if let Some(lost) = slot.take_lost() {
             return Err(lost);
         }
         if live.is_none() {

@@ -74,7 +74,7 @@ impl Containers {
         let ended = self.put(live, next).await?;
         let decided = self.decided(proposal, ProposalState::Applied);
         let outcome = json!({ "proposal": id, "merged": is_merged, "ended": ended });
-        let entry = Entry { kind: "apply", command, outcome, started_at_ms: self.now_ms(), is_judged: false };
+        let entry = Entry { kind: "apply", command, outcome, started_at_ms: self.now_ms(), is_judged: false, is_use: true };
         self.land(slot, live, entry, vec![Change::PutProposal(decided)]).await
     }
 

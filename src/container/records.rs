@@ -238,6 +238,9 @@ impl Containers {
     async fn update_in(&self, slot: &Arc<Slot>, update: Update) -> Result<Container> {
         let mut alone = self.alone(slot).await?;
         self.flush(slot, &alone.live).await;
+        if alone.live.has_failed() {
+            return Err(ContainerError::Undone { id: slot.id.clone() });
+        }
         let mut record = alone.live.record();
         if let Some(name) = update.name {
             record.name = name;
@@ -325,7 +328,7 @@ impl Containers {
         Ok(count)
     }
 
-    /// The first log record that ended at `since_ms` or later; the one after the last if there is none.
+    /// The first log record that ended at `since_ms` or later; the last if there is none.
     async fn first_since(&self, record: &ContainerRecord, since_ms: i64) -> Result<u64> {
         let (mut low, mut high) = (1, record.seq);
         while low < high {

@@ -50,8 +50,9 @@ impl Containers {
             None => Ok(false),
         };
         drop((guard, turn));
+        let lost = slot.take_lost();
         self.leave(slot);
-        slept
+        lost.map_or(slept, Err)
     }
 
     /// Commits what there is to commit of a container that leaves memory.
@@ -67,7 +68,7 @@ impl Containers {
     async fn keep(&self, slot: &Arc<Slot>, live: &Live, kind: &'static str, ended: Vec<String>) -> Result<()> {
         if !ended.is_empty() || live.has_changed()? {
             let mut entry = entry(kind, String::new(), json!({ "ended": ended }), self);
-            entry.is_judged = true;
+            (entry.is_judged, entry.is_use) = (true, false);
             self.land(slot, live, entry, Vec::new()).await?;
         }
         self.flush(slot, live).await;
@@ -92,6 +93,7 @@ impl Containers {
         for slot in slots {
             let id = slot.id.clone();
             if self.rest(slot).await? {
+                self.forget_old(&id).await?;
                 upkeep.hibernated.push(id);
             }
         }
@@ -122,8 +124,16 @@ impl Containers {
         rested
     }
 
+    /// Forgets what the retention rule says is too old; what is too much is forgotten as it grows.
+    async fn forget_old(&self, id: &str) -> Result<()> {
+        if self.0.config.retention.age.is_some() {
+            self.prune(id, &self.0.config.retention).await?;
+        }
+        Ok(())
+    }
+
     /// Expires a container unless it is in use. Whether it has.
-    async fn expire(&self, record: ContainerRecord) -> Result<bool> {
+    pub(super) async fn expire(&self, record: ContainerRecord) -> Result<bool> {
         let slot = self.slot(&record.id);
         let mut expired = Ok(false);
         if let Some((_turn, mut guard)) = slot.try_alone() {
