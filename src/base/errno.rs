@@ -27,5 +27,35 @@ impl Errno {
     }
 }
 
+impl std::fmt::Display for Errno {
+    /// In the words of `strerror`; those that files never give by their names.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Errno::Acces => "Permission denied",
+            Errno::Busy => "Device or resource busy",
+            Errno::DQuot => "Disk quota exceeded",
+            Errno::Exist => "File exists",
+            Errno::FBig => "File too large",
+            Errno::Inval => "Invalid argument",
+            Errno::Io => "Input/output error",
+            Errno::IsDir => "Is a directory",
+            Errno::Loop => "Too many levels of symbolic links",
+            Errno::MLink => "Too many links",
+            Errno::NameTooLong => "File name too long",
+            Errno::NoEnt => "No such file or directory",
+            Errno::NoMem => "Cannot allocate memory",
+            Errno::NoSpc => "No space left on device",
+            Errno::NotDir => "Not a directory",
+            Errno::NotEmpty => "Directory not empty",
+            Errno::NotSup => "Operation not supported",
+            Errno::Perm => "Operation not permitted",
+            Errno::RoFs => "Read-only file system",
+            Errno::TxtBsy => "Text file busy",
+            Errno::XDev => "Invalid cross-device link",
+            other => return write!(f, "error {other:?}"),
+        })
+    }
+}
+
 /// The result of a system call.
 pub type Sys<T> = Result<T, Errno>;

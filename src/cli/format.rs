@@ -25,9 +25,9 @@ pub fn size(bytes: u64) -> String {
 /// A length of time: `12 ms`, `1.5 s`, `42 s`, `3 min`, `5 h`, `12 days`.
 pub fn duration(ms: u64) -> String {
     match ms {
-        ..SECOND => format!("{ms} ms"),
+        0..SECOND => format!("{ms} ms"),
         // 9.95 s is `10 s`, not `9.9 s` and not `10.0 s`.
-        ..9_950 => format!("{:.1} s", ms as f64 / 1000.0),
+        SECOND..9_950 => format!("{:.1} s", ms as f64 / 1000.0),
         _ => whole(ms),
     }
 }
@@ -35,9 +35,9 @@ pub fn duration(ms: u64) -> String {
 /// A length of time in one unit of a second or more, rounded down.
 fn whole(ms: u64) -> String {
     match ms {
-        ..MINUTE => format!("{} s", ms / SECOND),
-        ..HOUR => format!("{} min", ms / MINUTE),
-        ..DAY => format!("{} h", ms / HOUR),
+        0..MINUTE => format!("{} s", ms / SECOND),
+        MINUTE..HOUR => format!("{} min", ms / MINUTE),
+        HOUR..DAY => format!("{} h", ms / HOUR),
         _ if ms / DAY == 1 => "1 day".into(),
         _ => format!("{} days", ms / DAY),
     }

@@ -159,7 +159,7 @@ pub fn table(changes: &[FileChange]) -> Table {
         let path = format::printable(&change.path);
         table.row([
             sign(change.kind),
-            both(change, |state| mode(state)).into(),
+            both(change, mode).into(),
             both(change, |state| if state.kind == Kind::Dir { String::new() } else { format::size(state.size) }).into(),
             match change.after.as_ref().and_then(|after| after.target.as_ref()) {
                 Some(target) => format!("{path} -> {}", format::printable(target)).into(),

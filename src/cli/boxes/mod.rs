@@ -117,7 +117,8 @@ impl Boxes {
     fn hibernate(&self, name: &str) -> Result<()> {
         let id = self.wait(self.containers.get(name))?.id;
         let wait = ContainersConfig::default().lease_wait;
-        self.wait(async { Ok::<_, anyhow::Error>(self.containers.store().lease(&id, wait).await?.release().await) })?;
+        let lease = self.wait(self.containers.store().lease(&id, wait))?;
+        self.wait(lease.release());
         self.answer(&serde_json::json!({ "id": id }), &format!("{name} is in no memory"))
     }
 
