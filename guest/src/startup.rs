@@ -51,6 +51,7 @@ pub fn run(sys: Rc<dyn System>) -> i32 {
         if result == Err(Unwind::Exit) {
             shell.finish();
         }
+        shell.reap();
         let state = shell.encode_session();
         shell.sys.keep(&state);
         return shell.status & 0xff;

@@ -20,6 +20,9 @@ use std::rc::Rc;
 const CHILD: u8 = 0xC1;
 const SESSION: u8 = 0xC2;
 
+/// Added to the number of the signal that ended a process, to tell it from an exit status.
+const SIGNALED: i64 = 1000;
+
 /// Variables every shell has from its start, unless they were unset.
 const DEFAULTS: [Sym; 4] = [Sym::IFS, Sym::PS4, Sym::OPTIND, Sym::OPTERR];
 
@@ -65,7 +68,7 @@ impl Shell {
         w.signed(self.pid.into());
         let parent = if self.subshell == 0 { self.sys.getppid() } else { self.parent };
         w.signed(parent.into());
-        self.encode_jobs(&mut w);
+        self.encode_jobs(&mut w, false);
         match task {
             Task::Command(c) => {
                 w.byte(0);
@@ -98,6 +101,12 @@ impl Shell {
         let mask = self.sys.umask(0o22);
         self.sys.umask(mask);
         w.number(mask.into());
+        self.encode_jobs(&mut w, true);
+        let ended: Vec<_> = self.jobs.all_ended().collect();
+        w.each(&ended, |w, (pid, status)| {
+            w.signed((*pid).into());
+            w.signed((*status).into());
+        });
         w.buf
     }
 
@@ -170,16 +179,18 @@ impl Shell {
         });
     }
 
-    fn encode_jobs(&self, w: &mut Writer) {
-        let jobs: Vec<&Job> = self.jobs.list.iter().filter(|j| !j.hidden).collect();
+    fn encode_jobs(&self, w: &mut Writer, hidden: bool) {
+        let jobs: Vec<&Job> = self.jobs.list.iter().filter(|j| hidden || !j.hidden).collect();
         w.each(&jobs, |w, j| {
             w.number(j.id.into());
             w.bytes(&j.text);
+            w.byte(u8::from(j.hidden) | u8::from(j.no_hangup) << 1 | u8::from(j.notified) << 2);
             w.each(&j.processes, |w, p| {
                 w.signed(p.pid.into());
                 w.signed(match p.status {
                     None => -1,
-                    Some(s) => s.code().into(),
+                    Some(WaitStatus::Exited(n)) => n.into(),
+                    Some(WaitStatus::Signaled(n)) => i64::from(n) + SIGNALED,
                 });
             });
         });
@@ -203,6 +214,7 @@ impl Shell {
         self.pid = r.i32()?;
         self.parent = r.i32()?;
         self.restore_jobs(&mut r)?;
+        self.jobs.foreign = !self.jobs.list.is_empty();
         if substitution && !self.shopt(crate::options::Shopt::InheritErrExit) && !self.opt(Opt::Posix) {
             self.opts.put(Opt::ErrExit, false);
         }
@@ -230,6 +242,10 @@ impl Shell {
         }
         let _ = self.sys.chdir(r.bytes()?);
         self.sys.umask(r.u32()?);
+        self.restore_jobs(&mut r)?;
+        let ended = r.each(|r| Some((r.i32()?, r.i32()?)))?;
+        self.jobs.restore_ended(ended);
+        self.find_lost_jobs();
         Some(())
     }
 
@@ -351,14 +367,19 @@ impl Shell {
         self.jobs.list = r.each(|r| {
             let id = r.u32()?;
             let text = r.bytes()?.to_vec();
+            let flags = r.byte()?;
             let processes = r.each(|r| {
                 let pid = r.i32()?;
-                let status = r.i32()?;
-                Some(Process { pid, status: (status >= 0).then_some(WaitStatus::Exited(status)) })
+                let status = match r.signed()? {
+                    ..0 => None,
+                    n @ 0..SIGNALED => Some(WaitStatus::Exited(n as i32)),
+                    n => Some(WaitStatus::Signaled(i32::try_from(n - SIGNALED).ok()?)),
+                };
+                Some(Process { pid, status })
             })?;
-            Some(Job { id, processes, text, hidden: false, no_hangup: false, notified: true })
+            let (hidden, no_hangup, notified) = (flags & 1 != 0, flags & 2 != 0, flags & 4 != 0);
+            Some(Job { id, processes, text, hidden, no_hangup, notified })
         })?;
-        self.jobs.foreign = !self.jobs.list.is_empty();
         Some(())
     }
 }

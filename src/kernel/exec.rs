@@ -42,6 +42,8 @@ pub struct ExecStart<'a> {
     pub umask: u16,
     /// The exec's limits; none may be above the sandbox's.
     pub limits: Limits,
+    /// The first process is the shell of the kernel's session: it has the same id each time, and the children the last one left.
+    pub session: bool,
 }
 
 /// How an exec ended.
@@ -109,6 +111,8 @@ pub struct ExecOutcome {
     pub metering: Metering,
     /// What its first process left with the `keep` call.
     pub keep: Option<Vec<u8>>,
+    /// Some of its processes go on in the background, see [`Kernel::background`]. There will be another outcome, of these alone.
+    pub goes_on: bool,
 }
 
 /// Input and output of a terminal.
@@ -128,8 +132,14 @@ pub(super) struct Exec {
     pub(super) keep: Option<Vec<u8>>,
     /// The terminal, if it has one; held for `/dev/tty`.
     pub(super) terminal: Option<Terminal>,
-    started: i64,
-    waiter: Option<Waker>,
+    /// Its first process is the session's shell.
+    pub(super) session: bool,
+    /// Its first process has exited, the others go on.
+    pub(super) background: bool,
+    /// What it came to up to then.
+    pub(super) outcome: Option<ExecOutcome>,
+    pub(super) started: i64,
+    pub(super) waiter: Option<Waker>,
 }
 
 impl Kernel {
@@ -148,9 +158,9 @@ impl Kernel {
             argv: start.argv,
             env: start.env,
         })?;
-        let (fds, terminal) = self.standard_files(start.stdin, start.stdout, start.stderr);
         self.last_exec += 1;
         let id = ExecId(self.last_exec);
+        let (fds, terminal) = self.standard_files(id, start.stdin, start.stdout, start.stderr);
         let now = self.now();
         let open_files = start.limits.open_files;
         let exec = Exec {
@@ -162,12 +172,16 @@ impl Kernel {
             metering: Metering::default(),
             keep: None,
             terminal,
+            session: start.session,
+            background: false,
+            outcome: None,
             started: now,
             waiter: None,
         };
         self.execs.insert(id, exec);
         let launched = self.launch_new(
             NewProcess {
+                pid: self.background.shell.filter(|_| start.session),
                 parent: nobody,
                 group: None,
                 session: None,
@@ -193,6 +207,9 @@ impl Kernel {
                 if let Some(exec) = self.execs.get_mut(&id) {
                     exec.init = pid;
                 }
+                if start.session {
+                    self.take_over_background(pid);
+                }
                 Ok(id)
             }
             Err(errno) => {
@@ -205,12 +222,13 @@ impl Kernel {
     /// Descriptors 0, 1 and 2, and the terminal if standard input is one.
     fn standard_files(
         &mut self,
+        exec: ExecId,
         stdin: Box<dyn Source>,
         stdout: Box<dyn Sink>,
         stderr: Option<Box<dyn Sink>>,
     ) -> (FdTable, Option<Terminal>) {
-        let input = self.streams.insert(Stream::new(End::Source(stdin)));
-        let output = self.streams.insert(Stream::new(End::Sink(stdout)));
+        let input = self.streams.insert(Stream::new(exec, End::Source(stdin)));
+        let output = self.streams.insert(Stream::new(exec, End::Sink(stdout)));
         let terminal = self.streams[input].is_terminal().then_some((input, output));
         if terminal.is_some() {
             self.streams[input].holders += 1;
@@ -222,7 +240,7 @@ impl Kernel {
         let second = self.new_file(OpenFile::new(writes(output), false, true));
         let third = match stderr {
             Some(sink) => {
-                let errors = self.streams.insert(Stream::new(End::Sink(sink)));
+                let errors = self.streams.insert(Stream::new(exec, End::Sink(sink)));
                 self.new_file(OpenFile::new(writes(errors), false, true))
             }
             None => {
@@ -249,18 +267,24 @@ impl Kernel {
 
     /// Ready once every process of the exec is gone; forgets the exec then. An exec that is not there was killed.
     ///
-    /// When the first process ends, what still runs of the exec is hung up: killed with SIGHUP, even if it ignores that.
+    /// When the first process ends, what still runs of the exec is hung up: killed with SIGHUP, even if it ignores that. But if it was
+    /// the shell of a session with a background and has exited by itself, this is ready at once, and once more when the others are gone.
     pub fn poll_outcome(&mut self, id: ExecId, waker: &Waker) -> Poll<ExecOutcome> {
-        if let Some(exec) = self.execs.get_mut(&id)
-            && exec.live > 0
-        {
-            exec.waiter = Some(waker.clone());
-            return Poll::Pending;
+        if let Some(exec) = self.execs.get_mut(&id) {
+            if let Some(outcome) = exec.outcome.take() {
+                return Poll::Ready(outcome);
+            }
+            if exec.live > 0 {
+                exec.waiter = Some(waker.clone());
+                return Poll::Pending;
+            }
         }
         let end = ExecEnd::Killed;
         Poll::Ready(match self.forget_exec(id) {
-            Some(exec) => ExecOutcome { end: exec.end.unwrap_or(end), metering: exec.metering, keep: exec.keep },
-            None => ExecOutcome { end, metering: Metering::default(), keep: None },
+            Some(Exec { metering, keep, end: ended, .. }) => {
+                ExecOutcome { end: ended.unwrap_or(end), metering, keep, goes_on: false }
+            }
+            None => ExecOutcome { end, metering: Metering::default(), keep: None, goes_on: false },
         })
     }
 
@@ -297,16 +321,19 @@ impl Kernel {
     }
 
     /// Ends an exec for a reason: the first one there was is the outcome.
-    fn end_exec(&mut self, id: ExecId, end: ExecEnd) {
+    pub(super) fn end_exec(&mut self, id: ExecId, end: ExecEnd) {
         if let Some(exec) = self.execs.get_mut(&id) {
             exec.end.get_or_insert(end);
             self.kill_all_of(id, Signal::KILL);
         }
     }
 
-    /// Kills every process of an exec; the outcome is [`ExecEnd::Killed`] unless it had ended or reached a limit before.
+    /// Kills every process of an exec; the outcome is [`ExecEnd::Killed`] unless it had ended or reached a limit before. What goes on
+    /// in the background after the exec is over is left alone.
     pub fn kill_exec(&mut self, exec: ExecId) {
-        self.end_exec(exec, ExecEnd::Killed);
+        if self.execs.get(&exec).is_some_and(|exec| !exec.background) {
+            self.end_exec(exec, ExecEnd::Killed);
+        }
     }
 
     /// A limit was reached: kills every process of the exec. The first limit is the outcome, unless the first process had ended before.

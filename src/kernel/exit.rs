@@ -49,15 +49,16 @@ impl Kernel {
             self.finish(borrower, ExitStatus::Signal(signal), Usage::default());
         }
         let status = self.record_end(pid, status, usage);
+        let goes_on = self.leaves_background(pid, status);
         self.give_back(pid);
-        self.orphan_children(pid);
+        self.orphan_children(pid, goes_on);
         let Ok(process) = self.procs.get_mut(pid) else {
             return;
         };
         process.state = State::Zombie(status);
         let (parent, exec) = (process.parent, process.exec);
         self.tell_parent(parent, pid);
-        self.leave_exec(exec, pid, status);
+        self.leave_exec(exec, pid, status, goes_on);
     }
 
     /// Writes the process's record. The status it ends with.
@@ -114,19 +115,23 @@ impl Kernel {
         self.vfs.unpin(program);
     }
 
-    /// The children's parent is the kernel from now on, which does not want to know how they end.
-    fn orphan_children(&mut self, pid: Pid) {
+    /// The children's parent is the kernel from now on, which does not want to know how they end; but those of execs that are over,
+    /// and of one that goes on, wait for the session's next shell.
+    fn orphan_children(&mut self, pid: Pid, goes_on: bool) {
         let Ok(process) = self.procs.get_mut(pid) else {
             return;
         };
-        for child in std::mem::take(&mut process.children) {
-            let Ok(child) = self.procs.get_mut(child) else {
+        let exec = process.exec;
+        let is_shell = self.execs.get(&exec).is_some_and(|exec| exec.session && exec.init == pid);
+        for pid in std::mem::take(&mut process.children) {
+            let Ok(child) = self.procs.get_mut(pid) else {
                 continue;
             };
             child.parent = Pid::KERNEL;
-            if child.is_zombie() {
-                let child = child.pid;
-                self.remove_zombie(child);
+            if is_shell && (goes_on || child.exec != exec) {
+                self.background.children.push(pid);
+            } else if child.is_zombie() {
+                self.remove_zombie(pid);
             }
         }
     }
@@ -144,6 +149,7 @@ impl Kernel {
                     self.post(parent, Signal::CHLD);
                 }
             }
+            Err(_) if self.background.children.contains(&child) => {}
             Err(_) => {
                 self.remove_zombie(child);
             }
@@ -178,13 +184,18 @@ impl Kernel {
         }
     }
 
-    /// One live process of an exec less. The first process takes the others with it.
-    fn leave_exec(&mut self, id: ExecId, pid: Pid, status: ExitStatus) {
+    /// One live process of an exec less. The first process takes the others with it, unless they go on in the background.
+    fn leave_exec(&mut self, id: ExecId, pid: Pid, status: ExitStatus, goes_on: bool) {
         let Some(exec) = self.execs.get_mut(&id) else {
             return;
         };
         exec.live -= 1;
-        if exec.init == pid {
+        if let ExitStatus::Code(code) = status
+            && goes_on
+            && exec.live > 0
+        {
+            self.go_on_in_background(id, code);
+        } else if exec.init == pid {
             exec.end.get_or_insert(match status {
                 ExitStatus::Code(code) => ExecEnd::Exit(code),
                 ExitStatus::Signal(signal) => ExecEnd::Signal(signal),

@@ -11,9 +11,8 @@ use std::sync::Arc;
 pub enum Program {
     /// A module of the image, compiled already.
     Blob(BlobId),
-    /// A file that starts like a WebAssembly module; it may still turn out not to be one. Read its content with
-    /// [`Kernel::vfs`](super::Kernel::vfs)`().bytes` or `read_at` before the next call that changes the tree, or `pin` it.
-    File(Loc),
+    /// What the program's file holds: it starts like a WebAssembly module, but may still turn out not to be one.
+    File,
 }
 
 /// One program to start.
@@ -25,6 +24,8 @@ pub struct LaunchRequest {
     pub exec: ExecId,
     /// What code.
     pub program: Program,
+    /// The program's file. It is there as long as the process runs this program, and may be written to meanwhile.
+    pub file: Loc,
     /// Arguments, each followed by a NUL byte. The first is the program's name.
     pub argv: Arc<[u8]>,
     /// Environment, `NAME=value`, each followed by a NUL byte.

@@ -18,6 +18,7 @@
 //! **Lock order.** The kernel lives in one `Mutex`; wakers are woken with it held, so a waker must not call back into it.
 //! Sources and sinks are called with it held too.
 
+mod background;
 mod calls_fd;
 mod calls_file;
 mod calls_open;
@@ -46,6 +47,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use background::SessionIds;
 pub use calls_fd::FlockOp;
 pub use calls_file::{FdFlags, FdRights, FdStat, Whence};
 pub use calls_open::OpenHow;
@@ -61,7 +63,7 @@ pub use signal::{Disposition, Signal};
 pub use spawn::{FileAction, SpawnRequest};
 pub use stream::{Empty, Sink, Source};
 
-use crate::base::{Limits, Sys};
+use crate::base::{Errno, Limits, Sys};
 use crate::vfs::{Clock, Loc, Rights, Vfs};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -87,6 +89,8 @@ pub struct KernelParts {
     pub entropy: Entropy,
     /// The host name.
     pub hostname: String,
+    /// What the shell of a session leaves running goes on when its exec is over.
+    pub background: bool,
 }
 
 /// One sandbox's operating system.
@@ -114,6 +118,7 @@ pub struct Kernel {
     /// Woken when an alarm is set that is sooner than all others.
     timers: Vec<Waker>,
     proc: proc_link::ProcLink,
+    background: background::Background,
 }
 
 impl std::fmt::Debug for Kernel {
@@ -125,13 +130,8 @@ impl std::fmt::Debug for Kernel {
 impl Kernel {
     /// An operating system without processes.
     pub fn new(parts: KernelParts) -> Kernel {
-        let mut vfs = parts.vfs;
-        let mut proc = proc_link::ProcLink::default();
-        if let Ok(mount) = vfs.mount(b"/proc", Box::new(proc.file_system()), Rights::READ_WRITE) {
-            proc.mounted(mount);
-        }
-        Kernel {
-            vfs,
+        let mut kernel = Kernel {
+            vfs: parts.vfs,
             limits: parts.limits,
             launcher: parts.launcher,
             started: parts.clock.now(),
@@ -149,8 +149,11 @@ impl Kernel {
             locks: HashMap::new(),
             alarms: BTreeSet::new(),
             timers: Vec::new(),
-            proc,
-        }
+            proc: proc_link::ProcLink::default(),
+            background: background::Background { enabled: parts.background, ..Default::default() },
+        };
+        kernel.mount_proc();
+        kernel
     }
 
     /// The file tree.
@@ -176,6 +179,22 @@ impl Kernel {
     /// Fills `into` with random bytes.
     pub fn random(&mut self, into: &mut [u8]) {
         self.entropy.fill(into);
+    }
+
+    /// Puts another file tree in the place of this one, with `/proc` mounted in it. `Busy` while a process uses the old one.
+    pub fn replace_vfs(&mut self, vfs: Vfs) -> Sys<()> {
+        if self.procs.iter().any(|process| !process.is_zombie()) {
+            return Err(Errno::Busy);
+        }
+        self.vfs = vfs;
+        self.mount_proc();
+        Ok(())
+    }
+
+    fn mount_proc(&mut self) {
+        if let Ok(mount) = self.vfs.mount(b"/proc", Box::new(self.proc.file_system()), Rights::READ_WRITE) {
+            self.proc.mounted(mount);
+        }
     }
 
     /// Processes there are, zombies among them.

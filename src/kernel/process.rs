@@ -112,6 +112,8 @@ pub(super) struct Process {
 
 /// What a new process starts as.
 pub(super) struct NewProcess {
+    /// The id it is to have, unless another has it.
+    pub(super) pid: Option<Pid>,
     pub(super) parent: Pid,
     pub(super) group: Option<Pid>,
     pub(super) session: Option<Pid>,
@@ -241,8 +243,13 @@ impl Processes {
         self.last
     }
 
+    /// The ids up to this count as given.
+    pub(super) fn skip_to(&mut self, last: Pid) {
+        self.last = self.last.max(last.0.clamp(0, PID_MAX));
+    }
+
     pub(super) fn insert(&mut self, new: NewProcess) -> Pid {
-        let pid = self.free_pid();
+        let pid = new.pid.filter(|pid| !self.table.contains_key(pid)).unwrap_or_else(|| self.free_pid());
         self.table.insert(pid, Box::new(Process::new(pid, new)));
         pid
     }

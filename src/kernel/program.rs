@@ -111,7 +111,7 @@ impl Kernel {
                     if !head.starts_with(b"#!") {
                         // A component is no module and cannot be run.
                         Some(if head.starts_with(MODULE_HEAD) {
-                            Program::File(loc)
+                            Program::File
                         } else {
                             return Err(Errno::NoExec);
                         })

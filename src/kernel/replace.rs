@@ -57,6 +57,7 @@ impl Kernel {
             pid,
             exec: process.exec,
             program: found.program,
+            file: found.loc,
             argv: Arc::clone(&found.argv),
             env: Arc::clone(&env),
         };
@@ -102,6 +103,7 @@ impl Kernel {
         let exec = self.admit(pid)?;
         let parent = self.procs.get(pid)?;
         let new = NewProcess {
+            pid: None,
             parent: pid,
             group: Some(parent.group),
             session: Some(parent.session),

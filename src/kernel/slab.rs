@@ -78,6 +78,10 @@ impl<T> Slab<T> {
         value
     }
 
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.values.iter_mut().flatten()
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.values.len() - self.free.len()

@@ -82,7 +82,8 @@ impl Kernel {
             return Err(Errno::Again);
         }
         let (own, limit) = (exec.processes, exec.limits.processes);
-        let (all, limit_of_all) = (self.procs.len() as u64, u64::from(self.limits.processes));
+        let (all, limit_of_all) =
+            (self.procs.len().saturating_sub(self.parked()) as u64, u64::from(self.limits.processes));
         let (used, value) = if own >= limit { (u64::from(own), u64::from(limit)) } else { (all, limit_of_all) };
         if used >= value {
             self.trip(id, Exceeded { limit: Limit::Processes, value, used: used + 1 });
@@ -126,6 +127,7 @@ impl Kernel {
         let fds = self.child_fds(pid, request.actions)?;
         self.launch_new(
             NewProcess {
+                pid: None,
                 parent: pid,
                 group,
                 session: Some(session),
@@ -157,9 +159,9 @@ impl Kernel {
     /// Adds a process and has its program started. On error everything it held is given back.
     pub(super) fn launch_new(&mut self, new: NewProcess, found: &Found) -> Sys<Pid> {
         let (argv, env) = (Arc::clone(&new.argv), Arc::clone(&new.env));
-        let (exec, program) = (new.exec, found.program);
+        let (exec, program, file) = (new.exec, found.program, found.loc);
         let pid = self.add_process(new)?;
-        let launched = self.launcher.launch(LaunchRequest { pid, exec, program, argv, env });
+        let launched = self.launcher.launch(LaunchRequest { pid, exec, program, file, argv, env });
         if let Err(errno) = launched {
             self.discard(pid);
             return Err(errno);

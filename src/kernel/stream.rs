@@ -1,5 +1,6 @@
 //! Standard input and output of an exec: the host's side.
 
+use super::exec::ExecId;
 use crate::base::Sys;
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Wake, Waker};
@@ -51,6 +52,15 @@ impl Source for Empty {
     }
 }
 
+/// Output that nobody reads any more.
+struct Lost;
+
+impl Sink for Lost {
+    fn poll_write(&mut self, from: &[u8], _waker: &Waker) -> Poll<Sys<usize>> {
+        Poll::Ready(Ok(from.len()))
+    }
+}
+
 /// One side of the host.
 pub(super) enum End {
     Source(Box<dyn Source>),
@@ -59,6 +69,8 @@ pub(super) enum End {
 
 /// A stream of the host as the kernel holds it. Dropped with its last open file.
 pub(super) struct Stream {
+    /// Whose standard input, output or error it is.
+    pub(super) exec: ExecId,
     pub(super) end: End,
     pub(super) holders: u32,
     waiters: Arc<Waiters>,
@@ -107,10 +119,19 @@ impl Waiters {
 
 impl Stream {
     /// A stream that nobody holds yet.
-    pub(super) fn new(end: End) -> Stream {
+    pub(super) fn new(exec: ExecId, end: End) -> Stream {
         let waiters = Arc::new(Waiters::default());
         let waker = Waker::from(Arc::clone(&waiters));
-        Stream { end, holders: 0, waiters, waker }
+        Stream { exec, end, holders: 0, waiters, waker }
+    }
+
+    /// Lets go of the host's side: input is at its end, output is lost.
+    pub(super) fn disconnect(&mut self) {
+        self.end = match self.end {
+            End::Source(_) => End::Source(Box::new(Empty)),
+            End::Sink(_) => End::Sink(Box::new(Lost)),
+        };
+        self.waker.wake_by_ref();
     }
 
     /// Calls the host's side. On `Pending`, `waker` will be woken.

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::output::{Captured, InputStream, OutputStream};
 use crate::base::{Exceeded, Limits};
+use crate::kernel;
 use crate::wasi::Preopen;
 
 /// One command to run in a sandbox. Start from [`Exec::bash`] or [`Exec::program`] and change what differs.
@@ -124,7 +125,7 @@ pub enum Outcome {
 /// What an exec used.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Metering {
-    /// WebAssembly instructions, and host work charged like them.
+    /// WebAssembly instructions, and host work charged like them. Of processes that go on in the background, up to the exec's end.
     pub fuel: u64,
     /// Most linear memory of all its processes at one time.
     pub memory_peak_bytes: u64,
@@ -157,6 +158,41 @@ pub struct ProcessMetering {
     pub written_bytes: u64,
     /// From start to end.
     pub wall_seconds: f64,
+}
+
+impl From<kernel::Metering> for Metering {
+    fn from(m: kernel::Metering) -> Metering {
+        Metering {
+            fuel: m.fuel,
+            memory_peak_bytes: m.memory_peak_bytes,
+            read_bytes: m.read_bytes,
+            written_bytes: m.written_bytes,
+            processes_total: m.processes_total,
+            processes: m.processes.into_iter().map(ProcessMetering::from).collect(),
+            wall_seconds: seconds(m.wall_ns),
+        }
+    }
+}
+
+impl From<kernel::ProcessRecord> for ProcessMetering {
+    fn from(p: kernel::ProcessRecord) -> ProcessMetering {
+        ProcessMetering {
+            argv0: String::from_utf8_lossy(&p.argv0).into_owned(),
+            exit_code: match p.status {
+                kernel::ExitStatus::Code(code) => code,
+                kernel::ExitStatus::Signal(signal) => 128 + signal.raw() as u8,
+            },
+            fuel: p.usage.fuel,
+            memory_peak_bytes: p.usage.memory_peak_bytes,
+            read_bytes: p.read_bytes,
+            written_bytes: p.written_bytes,
+            wall_seconds: seconds(p.wall_ns),
+        }
+    }
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
 }
 
 /// A finished exec.

@@ -213,10 +213,12 @@ impl Image {
 }
 
 impl ImageInner {
-    /// The program of blob `id`, loaded and checked the first time.
-    pub fn program(&self, id: BlobId) -> Result<Arc<Program>, ImageError> {
-        let missing = || damaged(&self.dir, &format!("it has no program {}", blake3::Hash::from_bytes(id.0)));
-        let program = self.programs.get(&id).ok_or_else(missing)?;
+    /// The program of blob `id`, loaded and checked the first time; `None` if this image has no such.
+    pub fn program(&self, id: BlobId) -> Option<Result<Arc<Program>, ImageError>> {
+        self.programs.get(&id).map(|program| self.loaded(program))
+    }
+
+    fn loaded(&self, program: &ImageProgram) -> Result<Arc<Program>, ImageError> {
         if let Some(loaded) = program.loaded.get() {
             return Ok(loaded.clone());
         }

@@ -12,6 +12,7 @@
 //! # Ok(()) }
 //! ```
 
+mod background;
 mod config;
 mod engine;
 mod exec;

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use wasmtime::{Store, Trap};
 
 use super::engine::{EngineInner, FUEL_SLICE};
+use super::exec::Metering;
 use super::image::ImageInner;
 use super::modules::{self, ModuleError, Program, UPLOAD_BYTES_MAX};
 use super::worker::Worker;
@@ -28,12 +29,20 @@ pub(super) struct Shared {
     pub worker: Mutex<Worker>,
     pub kernel: Weak<Mutex<Kernel>>,
     pub meters: Mutex<HashMap<ExecId, Arc<ExecMeter>>>,
+    /// What background processes have used and nobody has been told.
+    pub background: Mutex<Metering>,
+    /// Told when the last process of an exec is gone.
+    pub ended: Notify,
 }
 
 /// The fuel account of one exec, shared by its processes, and whether the host failed it.
 pub(super) struct ExecMeter {
     pub fuel_limit: u64,
     pub fuel_used: AtomicU64,
+    /// How much of that has been reported.
+    reported: AtomicU64,
+    /// The exec is over, and what is left of it goes on.
+    pub background: AtomicBool,
     pub fault: Mutex<Option<String>>,
     /// See [`Exec::preopens`](super::Exec::preopens).
     pub preopens: Option<Vec<Preopen>>,
@@ -41,7 +50,20 @@ pub(super) struct ExecMeter {
 
 impl ExecMeter {
     pub fn new(fuel_limit: u64, preopens: Option<Vec<Preopen>>) -> ExecMeter {
-        ExecMeter { fuel_limit, fuel_used: AtomicU64::new(0), fault: Mutex::new(None), preopens }
+        ExecMeter {
+            fuel_limit,
+            fuel_used: AtomicU64::new(0),
+            reported: AtomicU64::new(0),
+            background: AtomicBool::new(false),
+            fault: Mutex::new(None),
+            preopens,
+        }
+    }
+
+    /// Fuel used since this was last asked.
+    pub fn take_unreported(&self) -> u64 {
+        let used = self.fuel_used.load(Ordering::Relaxed);
+        used.saturating_sub(self.reported.fetch_max(used, Ordering::Relaxed))
     }
 
     fn left(&self) -> u64 {
@@ -107,7 +129,7 @@ async fn run(shared: Arc<Shared>, request: LaunchRequest, _slot: OwnedSemaphoreP
         let _started = lock(&kernel);
         lock(&shared.meters).get(&exec).cloned().unwrap_or_else(|| Arc::new(ExecMeter::new(0, None)))
     };
-    let program = match unless_killed(&kernel, pid, pin!(shared.program(&kernel, request.program))).await {
+    let program = match unless_killed(&kernel, pid, pin!(shared.program(&kernel, &request))).await {
         Ok(Ok(program)) => program,
         Ok(Err(NoProgram::Refused(why))) => return refuse(&kernel, &request, &why),
         Ok(Err(NoProgram::Fault(what))) => {
@@ -228,11 +250,15 @@ fn say(k: &mut Kernel, request: &LaunchRequest, what: &str) {
 }
 
 impl Shared {
-    async fn program(&self, kernel: &Mutex<Kernel>, which: kernel::Program) -> Result<Arc<Program>, NoProgram> {
+    async fn program(&self, kernel: &Mutex<Kernel>, request: &LaunchRequest) -> Result<Arc<Program>, NoProgram> {
         let refused = |why: String| NoProgram::Refused(why);
-        let loc = match which {
-            kernel::Program::Blob(id) => return self.image.program(id).map_err(|e| NoProgram::Fault(e.to_string())),
-            kernel::Program::File(loc) => loc,
+        let loc = match request.program {
+            kernel::Program::Blob(id) => match self.image.program(id) {
+                Some(loaded) => return loaded.map_err(|e| NoProgram::Fault(e.to_string())),
+                // A file of another image, which this tree once started from.
+                None => request.file,
+            },
+            kernel::Program::File => request.file,
         };
         let wasm = {
             let mut k = lock(kernel);

@@ -1,20 +1,21 @@
 //! A sandbox: a file tree, limits and mounts, in which execs run; snapshots and forks of it.
 
 use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, Sleep};
 
 use super::config::{Access, Mount, SandboxConfig, SandboxError};
-use super::exec::{Exec, ExecError, Finished, Metering, Outcome, Output, ProcessMetering, Stdin, Streams};
+use super::exec::{Exec, ExecError, Finished, Metering, Outcome, Output, Stdin, Streams};
 use super::image::Image;
 use super::output::{BytesSource, Captured, Capturing, input_stream, output_stream};
 use super::process::{ExecMeter, Shared, WasmLauncher, lock};
-use super::snapshot::Snapshot;
+use super::snapshot::{Session, Snapshot};
 use super::worker::{Busy, Worker};
 use crate::base::{Errno, Exceeded, Limit, Limits, Sys};
 use crate::kernel::{self, Entropy, ExecEnd, ExecId, ExecOutcome, ExecStart, Kernel, KernelParts, Sink, Source};
@@ -24,18 +25,18 @@ use crate::wasi::MemoryBudget;
 /// Who everything in a sandbox runs as: `user`.
 const USER: Cred = Cred { uid: 1000, gid: 1000 };
 
-/// The state that a sandbox's shell left, for its next exec to start with.
-type Session = Arc<Mutex<Option<Bytes>>>;
+/// What a sandbox's shell left for its next exec to start with.
+type SessionCell = Arc<Mutex<Option<Session>>>;
 
 /// A place where commands run. Dropping it kills what still runs.
 pub struct Sandbox {
-    shared: Arc<Shared>,
-    kernel: Arc<Mutex<Kernel>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) kernel: Arc<Mutex<Kernel>>,
     image: Image,
     config: SandboxConfig,
     /// The copy-on-write mounts.
-    overlays: Vec<(String, MountId)>,
-    session: Session,
+    overlays: Mutex<Overlays>,
+    session: SessionCell,
 }
 
 impl Sandbox {
@@ -52,15 +53,7 @@ impl Sandbox {
     /// # Errors
     /// As for [`Sandbox::new`].
     pub fn open(image: &Image, snapshot: &Snapshot, config: SandboxConfig) -> Result<Sandbox, SandboxError> {
-        let mut vfs = Vfs::new(snapshot.tree.clone(), &config.limits);
-        let mut overlays = Vec::new();
-        for mount in &config.mounts {
-            let changes = snapshot.changes.get(&mount.guest).cloned().unwrap_or_default();
-            let id = mount_host(&mut vfs, mount, changes, &config.limits)?;
-            if mount.access == Access::CopyOnWrite {
-                overlays.push((mount.guest.clone(), id));
-            }
-        }
+        let (vfs, overlays) = files(snapshot, &config)?;
         let engine = image.engine().0.clone();
         let memory = Arc::new(MemoryBudget::new(config.limits.memory_bytes));
         let mut shared = None;
@@ -72,6 +65,8 @@ impl Sandbox {
                 memory,
                 kernel: weak.clone(),
                 meters: Mutex::default(),
+                background: Mutex::default(),
+                ended: Notify::new(),
             });
             shared = Some(made.clone());
             Mutex::new(Kernel::new(KernelParts {
@@ -81,18 +76,23 @@ impl Sandbox {
                 clock: Arc::new(Monotonic(std::time::Instant::now())),
                 entropy: Entropy::from_host(),
                 hostname: "coquina".into(),
+                background: config.background,
             }))
         });
         let shared = shared.expect("new_cyclic has called its closure");
+        if let Some(session) = &snapshot.session {
+            lock(&kernel).resume_session(session.ids());
+        }
         let session = Arc::new(Mutex::new(snapshot.session.clone()));
-        Ok(Sandbox { shared, kernel, image: image.clone(), config, overlays, session })
+        Ok(Sandbox { shared, kernel, image: image.clone(), config, overlays: Mutex::new(overlays), session })
     }
 
     /// The state now: running processes' files as they are, their memory not.
     pub fn snapshot(&self) -> Snapshot {
         let mut kernel = lock(&self.kernel);
         let vfs = kernel.vfs();
-        let changes = self.overlays.iter().filter_map(|(at, id)| Some((at.clone(), vfs.changes(*id)?)));
+        let overlays = lock(&self.overlays);
+        let changes = overlays.iter().filter_map(|(at, id)| Some((at.clone(), vfs.changes(*id)?)));
         Snapshot { changes: changes.collect(), tree: vfs.snapshot(), session: lock(&self.session).clone() }
     }
 
@@ -105,37 +105,22 @@ impl Sandbox {
         Sandbox::open(&self.image, &self.snapshot(), self.config.clone())
     }
 
-    /// Processes of the session that go on though their exec is over, with their first arguments.
-    ///
-    /// With [`SandboxConfig::background`], what the shell of a session exec leaves running when it exits goes on: with the fuel its exec
-    /// had left, without a limit of wall time, under the sandbox's other limits. What it writes to its exec's streams is lost, and its
-    /// standard input is at its end. The shell of the next session exec is its parent again. A limit it trips ends it and nothing else.
-    pub fn background(&self) -> Vec<(i32, String)> {
-        Vec::new()
-    }
-
-    /// Kills what [`Sandbox::background`] lists, waits until it is gone, and tells what it was.
-    pub async fn kill_background(&self) -> Vec<(i32, String)> {
-        Vec::new()
-    }
-
-    /// What background processes have used since this was last asked; `processes` are those that have ended.
-    pub fn background_metering(&self) -> Metering {
-        Metering::default()
-    }
-
     /// Whether nothing runs: no exec and nothing in the background.
     pub fn is_idle(&self) -> bool {
         lock(&self.shared.meters).is_empty()
     }
 
-    /// Puts `tree` in the place of the sandbox's files; the session stays. Mounts and rules are made anew.
+    /// Puts `tree` in the place of the sandbox's own files; the session and what copy-on-write mounts hold stay. Mounts and rules are made
+    /// anew.
     ///
     /// # Errors
     /// When something runs, and as for [`Sandbox::new`]; the files are the old ones then.
     pub fn replace_tree(&self, tree: Tree) -> Result<(), SandboxError> {
-        let _ = tree;
-        Err(SandboxError::Busy { running: lock(&self.shared.meters).len() })
+        let (vfs, overlays) = files(&Snapshot { tree, ..self.snapshot() }, &self.config)?;
+        let mut kernel = lock(&self.kernel);
+        kernel.replace_vfs(vfs).map_err(|_| SandboxError::Busy { running: kernel.process_count() })?;
+        *lock(&self.overlays) = overlays;
+        Ok(())
     }
 
     /// Changes the sandbox's files from outside, also while something runs: its processes see all of it or nothing.
@@ -161,7 +146,7 @@ impl Sandbox {
         let admitted = engine.execs.clone().acquire_owned().await.map_err(|e| ExecError::Engine(e.to_string()))?;
         let limits = self.narrowed(exec.limits.as_ref());
         let (io, streams) = Io::new(&exec, limits.output_bytes);
-        let session = exec.session.then(|| lock(&self.session).clone()).flatten();
+        let session = exec.session.then(|| lock(&self.session).clone()).flatten().map(|session| session.state());
         let mut argv = exec.argv.clone();
         if exec.session {
             argv.insert(argv.len().min(1), b"--session".to_vec());
@@ -183,6 +168,7 @@ impl Sandbox {
                     cred: USER,
                     umask: 0o022,
                     limits: limits.clone(),
+                    session: exec.session,
                 })
                 .map_err(|errno| not_started(&exec, errno))?;
             // Entered with the kernel locked: the process's task looks for it under that lock.
@@ -193,11 +179,11 @@ impl Sandbox {
         let (done, finished) = oneshot::channel();
         let deadline = Duration::from_millis(limits.wall_time_ms);
         let counted = (admitted, worker.busy());
-        worker.spawn(drive(self.kernel.clone(), self.shared.clone(), id, deadline, counted, done));
+        let (kernel, shared) = (self.kernel.clone(), self.shared.clone());
         let session = exec.session.then(|| self.session.clone());
-        let kernel = self.kernel.clone();
-        let shared = self.shared.clone();
-        Ok((streams, Running { id, kernel, shared, meter, finished, captured: io.captured, session }))
+        worker.spawn(Drive { kernel, shared, id, meter: meter.clone() }.run(deadline, session, counted, done));
+        let (kernel, shared) = (self.kernel.clone(), self.shared.clone());
+        Ok((streams, Running { id, kernel, shared, meter, finished, captured: io.captured }))
     }
 
     /// The worker for the next exec: where others of the sandbox run, else the least busy.
@@ -232,6 +218,7 @@ impl Drop for Sandbox {
         for id in running {
             kernel.kill_exec(id);
         }
+        kernel.kill_background();
     }
 }
 
@@ -243,11 +230,11 @@ pub struct Running {
     meter: Arc<ExecMeter>,
     finished: oneshot::Receiver<ExecOutcome>,
     captured: Option<(Capturing, Capturing)>,
-    session: Option<Session>,
 }
 
 impl Running {
-    /// Kills every process of the exec; it then finishes as [`Outcome::Cancelled`].
+    /// Kills every process of the exec; it then finishes as [`Outcome::Cancelled`]. What goes on in the background once it is over is left
+    /// alone.
     pub fn cancel(&self) {
         lock(&self.kernel).kill_exec(self.id);
     }
@@ -268,51 +255,79 @@ impl Running {
             return Err(ExecError::Engine(fault));
         }
         let outcome = outcome.map_err(|_| ExecError::Engine("the worker is gone".into()))?;
-        if let (Some(session), Some(kept)) = (&self.session, outcome.keep) {
-            *lock(session) = Some(kept.into());
-        }
         let (stdout, stderr) = match &self.captured {
             Some((stdout, stderr)) => (stdout.take(), stderr.take()),
             None => (Captured::default(), Captured::default()),
         };
-        let metering = metering(outcome.metering, self.shared.memory.peak());
+        let metering = Metering { memory_peak_bytes: self.shared.memory.peak(), ..outcome.metering.into() };
         Ok(Finished { outcome: ended(outcome.end), stdout, stderr, metering })
     }
 }
 
-/// Waits on the worker for an exec's end; meanwhile trips its deadline and fires its alarms.
-async fn drive(
+/// The task on the worker that stays with an exec until the last of its processes is gone.
+struct Drive {
     kernel: Arc<Mutex<Kernel>>,
     shared: Arc<Shared>,
     id: ExecId,
-    wall_time: Duration,
-    _counted: (OwnedSemaphorePermit, Busy),
-    done: oneshot::Sender<ExecOutcome>,
-) {
-    let started = Instant::now();
-    let mut deadline = Box::pin(tokio::time::sleep(wall_time));
-    let mut alarm: Option<std::pin::Pin<Box<Sleep>>> = None;
-    let outcome = poll_fn(|cx| {
-        let mut k = lock(&kernel);
-        if let Poll::Ready(outcome) = k.poll_outcome(id, cx.waker()) {
-            return Poll::Ready(outcome);
+    meter: Arc<ExecMeter>,
+}
+
+impl Drive {
+    async fn run(
+        self,
+        wall_time: Duration,
+        session: Option<SessionCell>,
+        counted: (OwnedSemaphorePermit, Busy),
+        done: oneshot::Sender<ExecOutcome>,
+    ) {
+        let mut outcome = self.outcome(Some(wall_time)).await;
+        if let (Some(cell), Some(kept)) = (session, outcome.keep.take())
+            && let Some(ids) = lock(&self.kernel).session_ids()
+        {
+            *lock(&cell) = Some(Session::new(ids, &kept));
         }
-        if started.elapsed() >= wall_time {
-            let (value, used) = (wall_time.as_millis() as u64, started.elapsed().as_millis() as u64);
-            k.trip(id, Exceeded { limit: Limit::WallTime, value, used });
+        if outcome.goes_on {
+            self.meter.background.store(true, Ordering::Relaxed);
+            outcome.metering.fuel = self.meter.take_unreported();
+            drop(counted);
+            let _ = done.send(outcome);
+            let rest = self.outcome(None).await;
+            lock(&self.shared.meters).remove(&self.id);
+            self.shared.add_background(rest.metering, self.meter.take_unreported());
         } else {
-            let _ = deadline.as_mut().poll(cx);
+            lock(&self.shared.meters).remove(&self.id);
+            let _ = done.send(outcome);
         }
-        poll_alarms(&mut k, &mut alarm, cx);
-        k.poll_outcome(id, cx.waker())
-    })
-    .await;
-    lock(&shared.meters).remove(&id);
-    let _ = done.send(outcome);
+        self.shared.ended.notify_waiters();
+    }
+
+    /// Waits for the exec's end; meanwhile trips its deadline and fires its alarms.
+    async fn outcome(&self, wall_time: Option<Duration>) -> ExecOutcome {
+        let started = Instant::now();
+        let mut deadline = wall_time.map(|limit| (limit, Box::pin(tokio::time::sleep(limit))));
+        let mut alarm: Option<Pin<Box<Sleep>>> = None;
+        poll_fn(|cx| {
+            let mut k = lock(&self.kernel);
+            if let Poll::Ready(outcome) = k.poll_outcome(self.id, cx.waker()) {
+                return Poll::Ready(outcome);
+            }
+            match &mut deadline {
+                Some((limit, _)) if started.elapsed() >= *limit => {
+                    let (value, used) = (limit.as_millis() as u64, started.elapsed().as_millis() as u64);
+                    k.trip(self.id, Exceeded { limit: Limit::WallTime, value, used });
+                }
+                Some((_, sleep)) => drop(sleep.as_mut().poll(cx)),
+                None => {}
+            }
+            poll_alarms(&mut k, &mut alarm, cx);
+            k.poll_outcome(self.id, cx.waker())
+        })
+        .await
+    }
 }
 
 /// Fires the alarms that are due and sleeps until the next.
-fn poll_alarms(k: &mut Kernel, alarm: &mut Option<std::pin::Pin<Box<Sleep>>>, cx: &mut Context<'_>) {
+fn poll_alarms(k: &mut Kernel, alarm: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) {
     while let Some(next) = k.fire_timers(Some(cx.waker())) {
         let wait = Duration::from_nanos(u64::try_from(next - k.now()).unwrap_or(0));
         let sleep = alarm.insert(Box::pin(tokio::time::sleep(wait)));
@@ -367,6 +382,23 @@ impl Io {
         };
         (io, streams)
     }
+}
+
+/// Where copy-on-write mounts are, and which they are.
+type Overlays = Vec<(String, MountId)>;
+
+/// The file tree of a sandbox that starts as `snapshot`.
+fn files(snapshot: &Snapshot, config: &SandboxConfig) -> Result<(Vfs, Overlays), SandboxError> {
+    let mut vfs = Vfs::new(snapshot.tree.clone(), &config.limits);
+    let mut overlays = Vec::new();
+    for mount in &config.mounts {
+        let changes = snapshot.changes.get(&mount.guest).cloned().unwrap_or_default();
+        let id = mount_host(&mut vfs, mount, changes, &config.limits)?;
+        if mount.access == Access::CopyOnWrite {
+            overlays.push((mount.guest.clone(), id));
+        }
+    }
+    Ok((vfs, overlays))
 }
 
 fn mount_host(vfs: &mut Vfs, mount: &Mount, changes: Tree, limits: &Limits) -> Result<MountId, SandboxError> {
@@ -430,30 +462,5 @@ fn ended(end: ExecEnd) -> Outcome {
         ExecEnd::Signal(signal) => Outcome::Signal { signal: signal.name(), number: signal.raw() as u8 },
         ExecEnd::Limit(exceeded) => Outcome::Limit(exceeded),
         ExecEnd::Killed => Outcome::Cancelled,
-    }
-}
-
-fn metering(m: kernel::Metering, memory_peak_bytes: u64) -> Metering {
-    let seconds = |ns: u64| ns as f64 / 1e9;
-    let processes = m.processes.into_iter().map(|p| ProcessMetering {
-        argv0: String::from_utf8_lossy(&p.argv0).into_owned(),
-        exit_code: match p.status {
-            kernel::ExitStatus::Code(code) => code,
-            kernel::ExitStatus::Signal(signal) => 128 + signal.raw() as u8,
-        },
-        fuel: p.usage.fuel,
-        memory_peak_bytes: p.usage.memory_peak_bytes,
-        read_bytes: p.read_bytes,
-        written_bytes: p.written_bytes,
-        wall_seconds: seconds(p.wall_ns),
-    });
-    Metering {
-        fuel: m.fuel,
-        memory_peak_bytes,
-        read_bytes: m.read_bytes,
-        written_bytes: m.written_bytes,
-        processes_total: m.processes_total,
-        processes: processes.collect(),
-        wall_seconds: seconds(m.wall_ns),
     }
 }

@@ -118,7 +118,7 @@ impl Shell {
 
     /// Starts a child; see [`Spawn`].
     pub fn spawn(&mut self, path: &[u8], argv: &[u8], env: &[u8], blob: &[u8], start: &Start) -> Result<Pid, Errno> {
-        self.sys.spawn(&Spawn {
+        let pid = self.sys.spawn(&Spawn {
             path,
             argv,
             env,
@@ -127,7 +127,10 @@ impl Shell {
             blob,
             sig_default: self.traps.reset_for_child(),
             sig_ignore: start.sig_ignore,
-        })
+        })?;
+        // The number may have been another's, in another sandbox where this session once was.
+        self.jobs.forget(pid);
+        Ok(pid)
     }
 
     /// There is no process left for a child.

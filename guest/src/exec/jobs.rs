@@ -94,7 +94,7 @@ impl Jobs {
         self.exits += 1;
         for job in &mut self.list {
             for process in &mut job.processes {
-                if process.pid == pid {
+                if process.pid == pid && process.status.is_none() {
                     process.status = Some(status);
                 }
             }
@@ -120,6 +120,15 @@ impl Jobs {
 
     pub fn forget(&mut self, pid: Pid) {
         self.ended.remove(&pid);
+    }
+
+    /// The ended children that are remembered.
+    pub fn all_ended(&self) -> impl Iterator<Item = (Pid, i32)> {
+        self.ended.iter().map(|(pid, status)| (*pid, *status))
+    }
+
+    pub fn restore_ended(&mut self, ended: Vec<(Pid, i32)>) {
+        self.ended = ended.into_iter().collect();
     }
 
     /// The listed job at the end that still runs, and the one before it: `%+` and `%-`.
@@ -219,6 +228,21 @@ impl Shell {
         while let Ok(Some((pid, status))) = self.sys.wait(-1, false) {
             self.jobs.note(pid, status);
         }
+    }
+
+    /// In a session that goes on: finds out which jobs ended meanwhile. Those that are nowhere went with their sandbox.
+    pub fn find_lost_jobs(&mut self) {
+        self.reap();
+        let running = self.jobs.list.iter().flat_map(|j| &j.processes).filter(|p| p.status.is_none());
+        let running: Vec<Pid> = running.map(|p| p.pid).collect();
+        for pid in running {
+            match self.sys.wait(pid, false) {
+                Ok(None) => {}
+                Ok(Some((pid, status))) => self.jobs.note(pid, status),
+                Err(_) => self.jobs.note(pid, WaitStatus::Signaled(signal::HUP)),
+            }
+        }
+        self.jobs.exits = 0;
     }
 
     /// Waits for a child for `wait`: its status, or the signal that interrupted.

@@ -1,5 +1,6 @@
 //! The kernel with a launcher that only takes note: the test acts as the processes, step by step.
 
+mod background;
 mod execs;
 mod files;
 mod pipes;
@@ -181,6 +182,7 @@ fn start<'a>(stdin: Box<dyn Source>, stdout: Box<dyn Sink>) -> ExecStart<'a> {
         cred: USER,
         umask: 0o022,
         limits: Limits::default(),
+        session: false,
     }
 }
 
@@ -199,6 +201,7 @@ impl Sandbox {
             clock: clock.clone(),
             entropy: Entropy::seeded(1),
             hostname: "coquina".to_owned(),
+            background: true,
         });
         Sandbox { kernel, fake, clock, wakers: HashMap::new() }
     }

@@ -169,6 +169,7 @@ impl Lab {
             clock: Arc::new(Monotonic(std::time::Instant::now())),
             entropy: Entropy::seeded(1),
             hostname: "coquina".into(),
+            background: false,
         });
         Lab {
             runtime: Builder::new_current_thread().enable_time().build().unwrap(),
@@ -195,6 +196,7 @@ impl Lab {
             cred: Cred { uid: 1000, gid: 1000 },
             umask: 0o022,
             limits: Limits::default(),
+            session: false,
         };
         self.kernel.lock().unwrap().start_exec(start).unwrap()
     }
@@ -265,6 +267,7 @@ fn nobody() -> Arc<Mutex<Kernel>> {
         clock: Arc::new(Monotonic(std::time::Instant::now())),
         entropy: Entropy::seeded(1),
         hostname: String::new(),
+        background: false,
     })))
 }
 
