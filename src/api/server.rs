@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
+use tower::ServiceExt as _;
 
 use super::config::ApiConfig;
 use super::router::router;
@@ -150,10 +152,30 @@ impl Connections {
         peer: SocketAddr,
         watcher: Watcher,
     ) {
-        let service = TowerToHyperService::new(self.router.clone());
+        let asked = Arc::new(AtomicBool::new(false));
+        let router = self.router.clone().map_request({
+            let asked = asked.clone();
+            move |request| {
+                asked.store(true, Ordering::Relaxed);
+                request
+            }
+        });
+        let service = TowerToHyperService::new(router);
         let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-        if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(%peer, error, "a connection ended badly");
+        // Until the first bytes have told the version, nothing else limits the time they may take.
+        let silence = async {
+            sleep(self.service.0.config.header_timeout).await;
+            if asked.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            ended = watcher.watch(connection) => {
+                if let Err(error) = ended {
+                    tracing::debug!(%peer, error, "a connection ended badly");
+                }
+            }
+            () = silence => tracing::debug!(%peer, "no request in time"),
         }
     }
 }

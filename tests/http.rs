@@ -1,0 +1,13 @@
+//! The HTTP service as its clients see it: over sockets, byte by byte where it matters.
+
+#[path = "http/client.rs"]
+mod client;
+mod common;
+#[path = "http/hostile.rs"]
+mod hostile;
+#[path = "http/keys.rs"]
+mod keys;
+#[path = "http/run.rs"]
+mod run;
+#[path = "http/server.rs"]
+mod server;

@@ -1,0 +1,151 @@
+//! A service in this process, and the program's own.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+
+use coquina::api::{ApiConfig, Key, Keys, Service, serve};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::client::Client;
+use super::common::{image, image_dir};
+
+/// A service on a port of its own; stops when dropped.
+pub struct Server {
+    pub address: SocketAddr,
+    runtime: Runtime,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl Server {
+    pub fn start() -> Server {
+        Server::with(ApiConfig::default(), [])
+    }
+
+    pub fn with(config: ApiConfig, keys: impl IntoIterator<Item = Key>) -> Server {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("a runtime starts");
+        let service = Service::new(image().clone(), Keys::new(keys), config);
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free");
+        let address = listener.local_addr().expect("it has an address");
+        let (stop, stopped) = oneshot::channel();
+        let serving = runtime.spawn(async move {
+            let stopped = async { drop(stopped.await) };
+            serve(listener, None, service, stopped).await.expect("it serves");
+        });
+        Server { address, runtime, running: Some((stop, serving)) }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// Tells it to stop and waits until it has.
+    pub fn stop(&mut self) {
+        if let Some((stop, serving)) = self.running.take() {
+            let _ = stop.send(());
+            self.runtime.block_on(serving).expect("it stops without a panic");
+        }
+    }
+
+    /// Waits until a line of `/metrics` starts like this.
+    pub fn until(&self, line: &str) {
+        let mut client = self.client();
+        for _ in 0..200_000 {
+            let page = client.get("/metrics");
+            if page.text().lines().any(|l| l.starts_with(line)) {
+                return;
+            }
+            std::thread::yield_now();
+        }
+        panic!("{line} did not come:\n{}", client.get("/metrics").text());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+#[test]
+fn it_says_how_it_is() {
+    let server = Server::start();
+    let mut client = server.client();
+    for path in ["/healthz", "/readyz"] {
+        let answer = client.get(path);
+        assert_eq!((answer.status, answer.text()), (200, "ok\n"));
+    }
+    assert!(
+        client
+            .get("/metrics")
+            .text()
+            .contains("coquina_http_requests_total{method=\"GET\",route=\"/healthz\",status=\"200\"} 1")
+    );
+    let document = client.get("/openapi.json").ok();
+    assert!(document["paths"]["/v1/run"]["post"].is_object(), "{document}");
+    assert!(client.get("/docs").text().contains("<title>"));
+}
+
+#[test]
+fn when_told_to_stop_it_lets_what_runs_end() {
+    let mut server = Server::start();
+    let (mut working, mut idle) = (server.client(), server.client());
+    idle.get("/healthz");
+    let body = json!({ "script": "echo begun; read line; echo ended", "stream": true, "stdin": "x\n" });
+    working.send("POST", "/v1/run", &[("content-type", "application/json")], body.to_string().as_bytes());
+    working.head();
+    server.stop();
+    let mut text = Vec::new();
+    while let Some(chunk) = working.chunk() {
+        text.extend(chunk);
+    }
+    assert!(String::from_utf8_lossy(&text).contains("exec.completed"));
+    assert!(idle.is_closed(), "idle connections are closed");
+}
+
+#[test]
+fn what_does_not_end_in_time_is_cancelled() {
+    let config = ApiConfig { grace: std::time::Duration::from_millis(1), ..ApiConfig::default() };
+    let mut server = Server::with(config, []);
+    let mut client = server.client();
+    client.send("POST", "/v1/run", &[("content-type", "application/json")], br#"{"script": "while :; do :; done"}"#);
+    server.until("coquina_execs_running 1");
+    server.stop();
+    assert!(client.is_closed());
+}
+
+#[test]
+fn the_program_serves_until_it_is_told_to_stop() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_coquina"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--timeout", "30"])
+        .env("COQUINA_IMAGE", image_dir())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("it says where");
+    let address = line.trim().strip_prefix("http://").expect("a URL").parse().expect("an address");
+    let done = Client::connect(address).post("/v1/run", &json!({ "script": "echo hi" })).ok();
+    assert_eq!(done["stdout"], "hi\n");
+    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("it can be told");
+    assert!(told.success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn the_program_does_not_let_strangers_in_unasked() {
+    for (words, said) in [
+        (&["--listen", "0.0.0.0:0"][..], "can be reached from other machines"),
+        (&["--listen", "0.0.0.0:0", "--insecure", "yes"], "must be followed by the words"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_coquina")).arg("serve").args(words).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
+    }
+}
