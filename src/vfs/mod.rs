@@ -1,7 +1,8 @@
 //! The file tree: names, inodes, contents, mounts, rights, quotas, snapshots.
 //!
 //! **What this is.** [`Tree`] is a whole file system as a value: `Clone` is a snapshot or a fork in constant time, and
-//! [`Tree::diff`] costs what has changed. [`Vfs`] is what one sandbox sees: its root tree and the file systems mounted over it,
+//! [`Tree::diff`] costs what has changed; so does [`Tree::save`], which gives a store the blobs it lacks, from which [`Tree::load`]
+//! reads what is looked at. [`Vfs`] is what one sandbox sees: its root tree and the file systems mounted over it,
 //! every call with the permission checks of Unix. [`FileSystem`] is the seam: [`TreeFs`], [`HostDir`], [`Overlay`] here,
 //! `/proc` in the kernel.
 //!

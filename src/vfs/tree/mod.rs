@@ -5,6 +5,9 @@
 //! and a changed inode leads back to its paths without a search.
 //!
 //! A [`Tree`] alone is only read and built ([`Tree::put_file`] …); [`super::TreeFs`] changes one as a file system.
+//!
+//! A tree can be [saved](Tree::save) as blobs and [loaded](Tree::load) from them, a part at a time (`format`: how they are spelled). So
+//! whatever walks a tree may have to read, and that may fail; then the tree has a [`Tree::fault`] and answers nothing any more.
 
 mod build;
 mod code;

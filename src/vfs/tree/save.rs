@@ -41,7 +41,9 @@ impl Marked for Data {
 
 /// The root blob of a tree that a store has, as far as known; shared by clones of the tree, for what a hash says stays true.
 #[derive(Clone, Default)]
-pub(super) struct SavedRoot(OnceLock<Arc<Mutex<Option<(StoreTag, Hash)>>>>);
+pub(super) struct SavedRoot(OnceLock<Arc<Known>>);
+
+type Known = Mutex<Option<(StoreTag, Hash)>>;
 
 impl SavedRoot {
     pub(super) fn of(tag: StoreTag, root: Hash) -> SavedRoot {
@@ -58,7 +60,7 @@ impl SavedRoot {
         *self.cell().lock().unwrap_or_else(PoisonError::into_inner) == Some((tag, root))
     }
 
-    fn cell(&self) -> &Mutex<Option<(StoreTag, Hash)>> {
+    fn cell(&self) -> &Known {
         self.0.get_or_init(Arc::default)
     }
 }
