@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::base::{Errno, Limits};
+use crate::base::{BlobError, Errno, Limits};
 use crate::vfs::Rights;
 
 /// How a [`Sandbox`] is set up. The default has the default limits and nothing of the host.
@@ -18,8 +18,8 @@ pub struct SandboxConfig {
     pub background: bool,
 }
 
-/// What may be done in a directory of the sandbox's own tree and below it. A rule for a directory that is not there when the sandbox
-/// is opened has no effect; where one rule's directory is within another's, what both allow is allowed.
+/// What may be done in a directory and below it. Where the directories of rules lie in each other, the innermost rule holds; one for a
+/// mounted host directory narrows what its mount allows. A rule for what is no directory when the sandbox is opened has no effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// The directory. Absolute.
@@ -56,10 +56,12 @@ pub enum Access {
 pub enum SandboxError {
     #[error("directory {path}: {source}", path = path.display())]
     HostDirectory { path: PathBuf, source: std::io::Error },
-    #[error("cannot mount at {guest}: {errno:?}")]
+    #[error("cannot mount at {guest}: {errno}")]
     Mount { guest: String, errno: Errno },
-    #[error("cannot apply the rule for {path}: {errno:?}")]
+    #[error("cannot apply the rule for {path}: {errno}")]
     Rule { path: String, errno: Errno },
+    #[error("the files cannot be read: {0}")]
+    Damaged(BlobError),
     #[error("{running} processes still run in the sandbox; wait for them or end them first")]
     Busy { running: usize },
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::output::{Captured, InputStream, OutputStream};
-use crate::base::{Exceeded, Limits};
+use crate::base::{BlobError, Exceeded, Limits};
 use crate::kernel;
 use crate::wasi::Preopen;
 
@@ -228,5 +228,5 @@ pub enum ExecError {
     #[error("the engine failed: {0}")]
     Engine(String),
     #[error("the sandbox's files cannot be read: {0}")]
-    Damaged(String),
+    Damaged(BlobError),
 }

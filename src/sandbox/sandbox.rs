@@ -170,7 +170,10 @@ impl Sandbox {
                     limits: limits.clone(),
                     session: exec.session,
                 })
-                .map_err(|errno| not_started(&exec, errno))?;
+                .map_err(|errno| match kernel.vfs().snapshot().fault() {
+                    Some(fault) => ExecError::Damaged(fault),
+                    None => not_started(&exec, errno),
+                })?;
             // Entered with the kernel locked: the process's task looks for it under that lock.
             let meter = Arc::new(ExecMeter::new(limits.fuel, exec.preopens.clone()));
             lock(&self.shared.meters).insert(id, meter.clone());
@@ -259,6 +262,9 @@ impl Running {
             Some((stdout, stderr)) => (stdout.take(), stderr.take()),
             None => (Captured::default(), Captured::default()),
         };
+        if let Some(fault) = lock(&self.kernel).vfs().snapshot().fault() {
+            return Err(ExecError::Damaged(fault));
+        }
         let metering = Metering { memory_peak_bytes: self.shared.memory.peak(), ..outcome.metering.into() };
         Ok(Finished { outcome: ended(outcome.end), stdout, stderr, metering })
     }
@@ -390,15 +396,29 @@ type Overlays = Vec<(String, MountId)>;
 /// The file tree of a sandbox that starts as `snapshot`.
 fn files(snapshot: &Snapshot, config: &SandboxConfig) -> Result<(Vfs, Overlays), SandboxError> {
     let mut vfs = Vfs::new(snapshot.tree.clone(), &config.limits);
+    match mount_all(&mut vfs, snapshot, config) {
+        Ok(overlays) => Ok((vfs, overlays)),
+        Err(error) => Err(vfs.snapshot().fault().map_or(error, SandboxError::Damaged)),
+    }
+}
+
+/// Mounts the host directories and applies the rules.
+fn mount_all(vfs: &mut Vfs, snapshot: &Snapshot, config: &SandboxConfig) -> Result<Overlays, SandboxError> {
     let mut overlays = Vec::new();
     for mount in &config.mounts {
         let changes = snapshot.changes.get(&mount.guest).cloned().unwrap_or_default();
-        let id = mount_host(&mut vfs, mount, changes, &config.limits)?;
+        let id = mount_host(vfs, mount, changes, &config.limits)?;
         if mount.access == Access::CopyOnWrite {
             overlays.push((mount.guest.clone(), id));
         }
     }
-    Ok((vfs, overlays))
+    for rule in &config.rules {
+        match vfs.bind(rule.path.as_bytes(), rule.rights) {
+            Ok(_) | Err(Errno::NoEnt | Errno::NotDir) => {}
+            Err(errno) => return Err(SandboxError::Rule { path: rule.path.clone(), errno }),
+        }
+    }
+    Ok(overlays)
 }
 
 fn mount_host(vfs: &mut Vfs, mount: &Mount, changes: Tree, limits: &Limits) -> Result<MountId, SandboxError> {
