@@ -10,6 +10,11 @@ const ROOMS: &[&str] = &["base", "storage", "vfs", "kernel", "wasi", "sandbox", 
 const DOORS: &[(&str, &[&str], &str)] = &[
     ("wasmtime", &["wasi/", "sandbox/"], "the other rooms know no WebAssembly"),
     ("cap_std", &["vfs/host", "vfs/overlay", "sandbox/sandbox.rs"], "the one way to a host directory"),
+    (
+        "crate::storage",
+        &["storage/", "container/", "api/", "cli/"],
+        "the file tree and the store meet in base::Blob, the kernel knows neither",
+    ),
     ("sqlx", &["storage/"], "records have one room"),
     ("object_store", &["storage/"], "blobs have one room"),
     ("axum", &["api/"], "HTTP has one room"),
@@ -23,7 +28,7 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ("clap", &["cli/"], "arguments are parsed in one place"),
     (
         "std::fs",
-        &["storage/", "sandbox/image", "sandbox/modules.rs", "cli/", "vfs/host", "vfs/overlay", "kernel/device.rs"],
+        &["base/id.rs", "storage/", "sandbox/image", "sandbox/modules.rs", "cli/", "vfs/host", "vfs/overlay", "kernel/device.rs"],
         "the host's files: the store, images, the module cache, scripts, the seed of random numbers",
     ),
     ("std::net", &["api/", "cli/"], "one room speaks to a network"),
