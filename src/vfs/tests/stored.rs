@@ -47,7 +47,8 @@ impl Store {
             assert_eq!(blob.id(), *hash);
             let is_missing = |link: &&Hash| !blobs.contains_key(*link);
             assert_eq!(blob.links.iter().find(is_missing), None, "a link to what is not there yet");
-            blobs.insert(*hash, blob.clone());
+            // Copied, as a disk would: what a tree lends it must not change in place.
+            blobs.insert(*hash, Blob { links: blob.links.clone(), data: Bytes::copy_from_slice(&blob.data) });
         }
         assert!(blobs.contains_key(&save.root));
     }

@@ -139,7 +139,7 @@ fn put_node<V: Value>(node: &Arc<Node<V>>, to: &mut Encoder, saver: &mut Saver) 
         let blob = to.split_off(start).into_blob();
         to.truncate(before);
         put_link(node.span(), to);
-        to.link(saver.give(blob, node.clone()));
+        to.link(saver.give_node(blob, node));
     }
     Ok(())
 }
@@ -384,14 +384,14 @@ impl Value for Chunk {
                 to.number(data.bytes().len() as u64);
                 to.link(match saver.known(&data.mark) {
                     Some(hash) => hash,
-                    None => saver.give(data.blob(), data.clone()),
+                    None => saver.give_chunk(data),
                 });
             }
             Chunk::Stored(stored) => {
                 to.byte(LINKED);
                 to.number(stored.length as u64);
                 if !saver.is_from(stored.tag) {
-                    saver.give_read(stored.hash, stored.read()?);
+                    saver.give_stored(stored)?;
                 }
                 to.link(stored.hash);
             }

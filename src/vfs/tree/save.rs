@@ -2,11 +2,10 @@
 
 use super::Tree;
 use super::code::Encoder;
-use super::file::Data;
-use super::format;
+use super::file::{Data, StoredChunk};
+use super::format::{self, Value};
 use crate::base::{Blob, BlobError, Hash, StoreTag};
-use crate::vfs::map::{Lazy, Mark, Node};
-use bytes::Bytes;
+use crate::vfs::map::{Lazy, Mark, Node, Read};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -15,7 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 pub struct Save {
     /// The tree's root blob: what to load it by.
     pub root: Hash,
-    /// The blobs the store lacks, each once, those led to first.
+    /// The blobs the store lacks, each once: first the chunks of files, then the nodes, those led to first. So what is walked is together.
     pub blobs: Vec<(Hash, Blob)>,
     tag: StoreTag,
     marked: Vec<Arc<dyn Marked>>,
@@ -23,7 +22,7 @@ pub struct Save {
 }
 
 /// What is told when it is stored.
-pub(super) trait Marked: Send + Sync {
+trait Marked: Send + Sync {
     fn mark(&self) -> &Mark;
 }
 
@@ -69,13 +68,18 @@ impl SavedRoot {
 pub(super) struct Saver {
     tag: StoreTag,
     all: bool,
-    blobs: Vec<(Hash, Blob)>,
-    /// What is in `blobs`.
+    chunks: Vec<(Hash, Blob)>,
+    nodes: Vec<(Hash, Blob)>,
+    /// What is in these.
     given: HashSet<Hash>,
     marked: Vec<Arc<dyn Marked>>,
 }
 
 impl Saver {
+    fn new(tag: StoreTag, all: bool) -> Saver {
+        Saver { tag, all, chunks: Vec::new(), nodes: Vec::new(), given: HashSet::new(), marked: Vec::new() }
+    }
+
     /// The hash of what bears this mark, if the store has it and it need not be given again.
     pub(super) fn known(&self, mark: &Mark) -> Option<Hash> {
         if self.all { None } else { mark.stored_in(self.tag) }
@@ -91,23 +95,33 @@ impl Saver {
         self.is_from(lazy.tag()) && !(self.all && lazy.loaded().is_some())
     }
 
-    /// Gives the store a blob, made of `origin`; its hash.
-    pub(super) fn give<T: Marked + 'static>(&mut self, blob: Blob, origin: Arc<T>) -> Hash {
-        let hash = origin.mark().hash_or(|| blob.id());
-        self.marked.push(origin);
-        self.push(hash, blob);
+    /// Gives the store a map's node; its hash.
+    pub(super) fn give_node<V: Value>(&mut self, blob: Blob, node: &Arc<Node<V>>) -> Hash {
+        let hash = node.mark.hash_or(|| blob.id());
+        self.marked.push(node.clone());
+        if self.given.insert(hash) {
+            self.nodes.push((hash, blob));
+        }
         hash
     }
 
-    /// Gives the store a chunk that was read from another.
-    pub(super) fn give_read(&mut self, hash: Hash, data: Bytes) {
-        self.push(hash, Blob { links: Vec::new(), data });
+    /// Gives the store a chunk; its hash.
+    pub(super) fn give_chunk(&mut self, data: &Arc<Data>) -> Hash {
+        let blob = data.blob();
+        let hash = data.mark.hash_or(|| blob.id());
+        self.marked.push(data.clone());
+        if self.given.insert(hash) {
+            self.chunks.push((hash, blob));
+        }
+        hash
     }
 
-    fn push(&mut self, hash: Hash, blob: Blob) {
-        if self.given.insert(hash) {
-            self.blobs.push((hash, blob));
+    /// Gives the store a chunk that another has.
+    pub(super) fn give_stored(&mut self, chunk: &StoredChunk) -> Read<()> {
+        if self.given.insert(chunk.hash) {
+            self.chunks.push((chunk.hash, Blob { links: Vec::new(), data: chunk.read()? }));
         }
+        Ok(())
     }
 }
 
@@ -121,15 +135,17 @@ impl Tree {
         if let Some(fault) = self.fault() {
             return Err(fault);
         }
-        let mut saver = Saver { tag, all, blobs: Vec::new(), given: HashSet::new(), marked: Vec::new() };
+        let mut saver = Saver::new(tag, all);
         let mut root = Encoder::default();
         format::put_tree(self, &mut root, &mut saver).map_err(|error| *error)?;
         let blob = root.into_blob();
         let root = blob.id();
         if !self.saved.is(tag, root) || all {
-            saver.push(root, blob);
+            saver.nodes.push((root, blob));
         }
-        Ok(Save { root, blobs: saver.blobs, tag, marked: saver.marked, saved: self.saved.clone() })
+        let mut blobs = saver.chunks;
+        blobs.append(&mut saver.nodes);
+        Ok(Save { root, blobs, tag, marked: saver.marked, saved: self.saved.clone() })
     }
 }
 
