@@ -3,10 +3,21 @@
 //! A [`Store`] keeps a graph of blobs (`base::Blob`: bytes and the ids they lead to) and records that name roots in it. It knows no files.
 //! One commit is all or nothing and durable when it returns. docs/storage.md has the format, the guarantees and how each is tested.
 
+mod cache;
 mod commit;
+mod database;
 mod error;
+mod holder;
 mod lease;
+mod lists;
+mod migrations;
+mod objects;
+mod open;
+mod pack;
+mod read;
 mod records;
+mod rows;
+mod stats;
 
 pub use commit::{Commit, Fence};
 pub use error::StoreError;
@@ -16,6 +27,11 @@ pub use records::{
     DocumentQuery, DocumentRecord, LIST_LIMIT, LogQuery, LogRecord, Order, PROPOSAL_PREFIX, ProposalRecord,
     ProposalState, SNAPSHOT_PREFIX, SnapshotQuery, SnapshotRecord,
 };
+pub use stats::Stats;
+
+use database::Database;
+use objects::Objects;
+use open::Inner;
 
 use crate::base::{BlobSource, Hash, StoreTag};
 use std::path::{Path, PathBuf};
@@ -59,37 +75,6 @@ impl StoreConfig {
             lease_ttl: Duration::from_secs(10),
         }
     }
-}
-
-/// What a store holds.
-#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
-pub struct Stats {
-    /// Containers, expired ones too.
-    pub containers: u64,
-    /// Snapshots.
-    pub snapshots: u64,
-    /// Proposals, decided ones too.
-    pub proposals: u64,
-    /// Records of logs.
-    pub log_records: u64,
-    /// Images.
-    pub images: u64,
-    /// Blobs.
-    pub blobs: u64,
-    /// Packs, as objects and inside the records.
-    pub packs: u64,
-    /// Bytes of all packs.
-    pub stored_bytes: u64,
-    /// Bytes of packs inside the records.
-    pub inline_bytes: u64,
-    /// Bytes it may hold; `None` if there is no quota.
-    pub quota_bytes: Option<u64>,
-    /// Commits since it was made.
-    pub commits: u64,
-    /// Collections that took something away since it was made.
-    pub epoch: u64,
-    /// Version of its format.
-    pub format: i64,
 }
 
 /// What a collection did.
@@ -141,32 +126,31 @@ pub struct Problem {
 /// A handle of an open store; cheap to clone, to be used from any thread, with or without a runtime.
 #[derive(Clone)]
 pub struct Store {
-    tag: StoreTag,
+    inner: Arc<Inner>,
 }
 
-#[allow(unused_variables, clippy::unused_async, reason = "being written")]
 impl Store {
     /// Opens a store; makes it, or brings it to this program's format, if it must.
     ///
     /// # Errors
     /// It cannot be read or written, or is of a newer format.
     pub fn open(config: StoreConfig) -> Result<Store, StoreError> {
-        Err(StoreError::Unsupported)
+        Ok(Store { inner: Inner::open(config)? })
     }
 
     /// What marks "is in this store" carry.
     pub fn tag(&self) -> StoreTag {
-        self.tag
+        self.inner.tag
     }
 
     /// Its blobs.
     pub fn source(&self) -> Arc<dyn BlobSource> {
-        unimplemented!()
+        Arc::new(read::Source(self.inner.clone()))
     }
 
     /// The newest epoch this handle's process knows of: what to put into the first commit of a tree that was just loaded or made.
     pub fn epoch(&self) -> u64 {
-        0
+        self.inner.epoch()
     }
 
     /// All or nothing, and durable when it returns. Goes on if the future is dropped. Concurrent commits share one sync of the disk.
@@ -174,7 +158,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`]; nothing of it is in the store then, except after `Records` or `Objects`, where a power cut may bring it back whole.
     pub async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        Err(StoreError::Unsupported)
+        self.on_its_thread(move |inner| inner.commit(commit)).await
     }
 
     /// A container by id, or by name among those without an owner.
@@ -182,7 +166,8 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn container(&self, id_or_name: &str) -> Result<Option<ContainerRecord>, StoreError> {
-        Err(StoreError::Unsupported)
+        let id_or_name = id_or_name.to_owned();
+        self.on_its_thread(move |inner| async move { lists::container(&inner.database, &id_or_name).await }).await
     }
 
     /// Containers.
@@ -190,7 +175,8 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn containers(&self, query: &ContainerQuery) -> Result<Vec<ContainerRecord>, StoreError> {
-        Err(StoreError::Unsupported)
+        let query = query.clone();
+        self.on_its_thread(move |inner| async move { lists::containers(&inner.database, &query).await }).await
     }
 
     /// Active containers whose time is over, those due first.
@@ -198,7 +184,7 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn expired(&self, now_ms: i64, limit: u32) -> Result<Vec<ContainerRecord>, StoreError> {
-        Err(StoreError::Unsupported)
+        self.on_its_thread(move |inner| async move { lists::expired(&inner.database, now_ms, limit).await }).await
     }
 
     /// A container's log.
@@ -206,7 +192,9 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn log(&self, container: &str, query: &LogQuery) -> Result<Vec<LogRecord>, StoreError> {
-        Err(StoreError::Unsupported)
+        let container = container.to_owned();
+        let query = query.clone();
+        self.on_its_thread(move |inner| async move { lists::log(&inner.database, &container, &query).await }).await
     }
 
     /// A snapshot by id, or by name among those without an owner.
@@ -214,7 +202,8 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn snapshot(&self, id_or_name: &str) -> Result<Option<SnapshotRecord>, StoreError> {
-        Err(StoreError::Unsupported)
+        let id_or_name = id_or_name.to_owned();
+        self.on_its_thread(move |inner| async move { lists::snapshot(&inner.database, &id_or_name).await }).await
     }
 
     /// Snapshots.
@@ -222,7 +211,8 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn snapshots(&self, query: &SnapshotQuery) -> Result<Vec<SnapshotRecord>, StoreError> {
-        Err(StoreError::Unsupported)
+        let query = query.clone();
+        self.on_its_thread(move |inner| async move { lists::snapshots(&inner.database, &query).await }).await
     }
 
     /// A proposal by id.
@@ -230,7 +220,8 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn proposal(&self, id: &str) -> Result<Option<ProposalRecord>, StoreError> {
-        Err(StoreError::Unsupported)
+        let id = id.to_owned();
+        self.on_its_thread(move |inner| async move { lists::proposal(&inner.database, &id).await }).await
     }
 
     /// A container's proposals, newest first; at most [`LIST_LIMIT`].
@@ -238,7 +229,8 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn proposals(&self, container: &str) -> Result<Vec<ProposalRecord>, StoreError> {
-        Err(StoreError::Unsupported)
+        let container = container.to_owned();
+        self.on_its_thread(move |inner| async move { lists::proposals(&inner.database, &container).await }).await
     }
 
     /// The files of an image, if they are stored.
@@ -246,7 +238,8 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn image_root(&self, image: &str) -> Result<Option<Hash>, StoreError> {
-        Err(StoreError::Unsupported)
+        let image = image.to_owned();
+        self.on_its_thread(move |inner| async move { lists::image_root(&inner.database, &image).await }).await
     }
 
     /// A document.
@@ -254,7 +247,9 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn document(&self, kind: &str, id: &str) -> Result<Option<DocumentRecord>, StoreError> {
-        Err(StoreError::Unsupported)
+        let kind = kind.to_owned();
+        let id = id.to_owned();
+        self.on_its_thread(move |inner| async move { lists::document(&inner.database, &kind, &id).await }).await
     }
 
     /// Documents of a kind.
@@ -262,7 +257,8 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn documents(&self, query: &DocumentQuery) -> Result<Vec<DocumentRecord>, StoreError> {
-        Err(StoreError::Unsupported)
+        let query = query.clone();
+        self.on_its_thread(move |inner| async move { lists::documents(&inner.database, &query).await }).await
     }
 
     /// The audit trail.
@@ -270,7 +266,8 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
-        Err(StoreError::Unsupported)
+        let query = query.clone();
+        self.on_its_thread(move |inner| async move { lists::audit(&inner.database, &query).await }).await
     }
 
     /// Follows the audit trail's chain from its beginning. Answers how many records it has and, if it breaks, at which `seq`.
@@ -278,7 +275,7 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn audit_verify(&self) -> Result<(u64, Option<u64>), StoreError> {
-        Err(StoreError::Unsupported)
+        self.on_its_thread(|inner| async move { lists::audit_verify(&inner.database).await }).await
     }
 
     /// The right to change a container. It has at most one live holder; its fence grows with each.
@@ -288,7 +285,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Held`] after `wait`.
     pub async fn lease(&self, container: &str, wait: Duration) -> Result<Lease, StoreError> {
-        Err(StoreError::Unsupported)
+        let container = container.to_owned();
+        self.on_its_thread(move |inner| inner.lease(container, wait)).await
     }
 
     /// Keeps a root and all it leads to from the collector while the `Pin` lives.
@@ -296,7 +294,7 @@ impl Store {
     /// # Errors
     /// It is not in the store (any more).
     pub async fn pin(&self, root: Hash) -> Result<Pin, StoreError> {
-        Err(StoreError::Unsupported)
+        self.on_its_thread(move |inner| inner.pin(root)).await
     }
 
     /// Takes away what nothing leads to, while the store is in use.
@@ -328,10 +326,29 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub async fn stats(&self) -> Result<Stats, StoreError> {
-        Err(StoreError::Unsupported)
+        self.on_its_thread(|inner| async move { inner.stats().await }).await
     }
 
     /// Gives up all leases and pins and closes its files; what other handles ask for from now on is [`StoreError::Closed`].
     /// A store that is dropped without it loses nothing.
-    pub async fn close(&self) {}
+    pub async fn close(&self) {
+        let inner = self.inner.clone();
+        let closing = self.inner.runtime.spawn(async move {
+            inner.holder.sign_off().await;
+            inner.database.close().await;
+        });
+        let _ = closing.await;
+    }
+
+    /// Does something on the store's own thread, to its end even if nobody waits for it any more.
+    async fn on_its_thread<T, F>(&self, what: impl FnOnce(Arc<Inner>) -> F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        self.inner.runtime.spawn(what(self.inner.clone())).await.unwrap_or(Err(StoreError::Closed))
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,359 @@
+//! Records as rows: how each is written and read back.
+
+use super::database::{built, hash, hash_or_null, is_taken, number, rows, signed};
+use super::{
+    AuditEntry, AuditRecord, Change, ContainerRecord, ContainerStatus, DocumentRecord, LogRecord, ProposalRecord,
+    ProposalState, SnapshotRecord, StoreError,
+};
+use crate::base::Hash;
+use serde_json::Value;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, Row};
+
+/// A record with a table of its own that can be read from a row of [`Record::COLUMNS`].
+pub(super) trait Record: Sized {
+    /// Its table.
+    const TABLE: &'static str;
+    /// What a `SELECT` that is to be read names.
+    const COLUMNS: &'static str;
+    fn read(row: &AnyRow) -> Result<Self, StoreError>;
+}
+
+impl Record for ContainerRecord {
+    const TABLE: &'static str = "container";
+    const COLUMNS: &'static str = "id, name, owner, root, session, image, status, created_at, last_active_at, \
+        expires_after, seq, settings";
+
+    fn read(row: &AnyRow) -> Result<ContainerRecord, StoreError> {
+        let id: String = row.try_get(0)?;
+        Ok(ContainerRecord {
+            name: row.try_get(1)?,
+            owner: row.try_get(2)?,
+            root: hash(row, 3)?,
+            session: hash_or_null(row, 4)?,
+            image: row.try_get(5)?,
+            status: if row.try_get::<i64, _>(6)? == 0 { ContainerStatus::Active } else { ContainerStatus::Expired },
+            created_at_ms: row.try_get(7)?,
+            last_active_at_ms: row.try_get(8)?,
+            expires_after_ms: row.try_get::<Option<i64>, _>(9)?.map(|ms| ms.max(0) as u64),
+            seq: number(row, 10)?,
+            settings: json(row, 11, &id)?,
+            id,
+        })
+    }
+}
+
+impl Record for LogRecord {
+    const TABLE: &'static str = "log";
+    const COLUMNS: &'static str = "container, seq, kind, command, root, session, outcome, started_at, ended_at";
+
+    fn read(row: &AnyRow) -> Result<LogRecord, StoreError> {
+        let container: String = row.try_get(0)?;
+        Ok(LogRecord {
+            seq: number(row, 1)?,
+            kind: row.try_get(2)?,
+            command: row.try_get(3)?,
+            root: hash(row, 4)?,
+            session: hash_or_null(row, 5)?,
+            outcome: json(row, 6, &container)?,
+            started_at_ms: row.try_get(7)?,
+            ended_at_ms: row.try_get(8)?,
+            container,
+        })
+    }
+}
+
+impl Record for SnapshotRecord {
+    const TABLE: &'static str = "snapshot";
+    const COLUMNS: &'static str = "id, name, container, owner, root, session, created_at, settings";
+
+    fn read(row: &AnyRow) -> Result<SnapshotRecord, StoreError> {
+        let id: String = row.try_get(0)?;
+        Ok(SnapshotRecord {
+            name: row.try_get(1)?,
+            container: row.try_get(2)?,
+            owner: row.try_get(3)?,
+            root: hash(row, 4)?,
+            session: hash_or_null(row, 5)?,
+            created_at_ms: row.try_get(6)?,
+            settings: json(row, 7, &id)?,
+            id,
+        })
+    }
+}
+
+impl Record for ProposalRecord {
+    const TABLE: &'static str = "proposal";
+    const COLUMNS: &'static str = "id, container, base, root, session, command, outcome, state, created_at, decided_at";
+
+    fn read(row: &AnyRow) -> Result<ProposalRecord, StoreError> {
+        let id: String = row.try_get(0)?;
+        Ok(ProposalRecord {
+            container: row.try_get(1)?,
+            base: hash(row, 2)?,
+            root: hash(row, 3)?,
+            session: hash_or_null(row, 4)?,
+            command: row.try_get(5)?,
+            outcome: json(row, 6, &id)?,
+            state: match row.try_get::<i64, _>(7)? {
+                0 => ProposalState::Open,
+                1 => ProposalState::Applied,
+                _ => ProposalState::Discarded,
+            },
+            created_at_ms: row.try_get(8)?,
+            decided_at_ms: row.try_get(9)?,
+            id,
+        })
+    }
+}
+
+impl Record for DocumentRecord {
+    const TABLE: &'static str = "document";
+    const COLUMNS: &'static str = "kind, id, owner, created_at, expires_at, links, body";
+
+    fn read(row: &AnyRow) -> Result<DocumentRecord, StoreError> {
+        let id: String = row.try_get(1)?;
+        Ok(DocumentRecord {
+            kind: row.try_get(0)?,
+            owner: row.try_get(2)?,
+            created_at_ms: row.try_get(3)?,
+            expires_at_ms: row.try_get(4)?,
+            links: row.try_get::<Vec<u8>, _>(5)?.as_chunks::<32>().0.iter().map(|link| Hash(*link)).collect(),
+            body: json(row, 6, &id)?,
+            id,
+        })
+    }
+}
+
+impl Record for AuditRecord {
+    const TABLE: &'static str = "audit";
+    const COLUMNS: &'static str = "seq, at, container, body, hash";
+
+    fn read(row: &AnyRow) -> Result<AuditRecord, StoreError> {
+        let seq = number(row, 0)?;
+        let (at_ms, container) = (row.try_get(1)?, row.try_get(2)?);
+        let body = json(row, 3, "audit")?;
+        Ok(AuditRecord { seq, hash: hash(row, 4)?, entry: AuditEntry { at_ms, container, body } })
+    }
+}
+
+fn json(row: &AnyRow, column: usize, of: &str) -> Result<Value, StoreError> {
+    let text: String = row.try_get(column)?;
+    serde_json::from_str(&text).map_err(|e| StoreError::Record { what: of.into(), why: e.to_string() })
+}
+
+/// Carries out one change in a transaction.
+pub(super) async fn change(on: &mut AnyConnection, change: &Change) -> Result<(), StoreError> {
+    match change {
+        Change::PutContainer(record) => put_container(on, record).await,
+        Change::RemoveContainer(id) => {
+            for sql in [
+                "DELETE FROM log WHERE container = $1",
+                "DELETE FROM proposal WHERE container = $1",
+                "DELETE FROM lease WHERE container = $1",
+                "DELETE FROM container WHERE id = $1",
+            ] {
+                sqlx::query(sql).bind(id.as_str()).execute(&mut *on).await?;
+            }
+            Ok(())
+        }
+        Change::AppendLog(record) => append_log(on, record).await,
+        Change::PruneLog { container, before_seq } => {
+            let sql = "DELETE FROM log WHERE container = $1 AND seq < $2";
+            run(on, sqlx::query(sql).bind(container.as_str()).bind(signed(*before_seq))).await
+        }
+        Change::Touch { container, last_active_at_ms } => {
+            let sql = "UPDATE container SET last_active_at = $2, \
+                expires_at = CASE WHEN status = 0 THEN $2 + expires_after END WHERE id = $1";
+            run(on, sqlx::query(sql).bind(container.as_str()).bind(*last_active_at_ms)).await
+        }
+        Change::PutSnapshot(record) => put_snapshot(on, record).await,
+        Change::RemoveSnapshot(id) => {
+            run(on, sqlx::query("DELETE FROM snapshot WHERE id = $1").bind(id.as_str())).await
+        }
+        Change::PutProposal(record) => put_proposal(on, record).await,
+        Change::RemoveProposal(id) => {
+            run(on, sqlx::query("DELETE FROM proposal WHERE id = $1").bind(id.as_str())).await
+        }
+        Change::PutImage { id, root } => {
+            let sql =
+                "INSERT INTO image (id, root) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET root = excluded.root";
+            run(on, sqlx::query(sql).bind(id.as_str()).bind(root.0.to_vec())).await
+        }
+        Change::RemoveImage(id) => run(on, sqlx::query("DELETE FROM image WHERE id = $1").bind(id.as_str())).await,
+        Change::PutDocument(record) => put_document(on, record).await,
+        Change::RemoveDocument { kind, id } => {
+            let sql = "DELETE FROM document WHERE kind = $1 AND id = $2";
+            run(on, sqlx::query(sql).bind(kind.as_str()).bind(id.as_str())).await
+        }
+        Change::AppendAudit(entry) => append_audit(on, entry).await,
+    }
+}
+
+/// The blobs a change makes the records lead to.
+pub(super) fn roots(change: &Change) -> Vec<Hash> {
+    let both = |root: Hash, session: Option<Hash>| [Some(root), session].into_iter().flatten().collect();
+    match change {
+        Change::PutContainer(record) => both(record.root, record.session),
+        Change::AppendLog(record) => both(record.root, record.session),
+        Change::PutSnapshot(record) => both(record.root, record.session),
+        Change::PutProposal(record) => {
+            [Some(record.base), Some(record.root), record.session].into_iter().flatten().collect()
+        }
+        Change::PutImage { root, .. } => vec![*root],
+        Change::PutDocument(record) => record.links.clone(),
+        Change::RemoveContainer(_)
+        | Change::PruneLog { .. }
+        | Change::Touch { .. }
+        | Change::RemoveSnapshot(_)
+        | Change::RemoveProposal(_)
+        | Change::RemoveImage(_)
+        | Change::RemoveDocument { .. }
+        | Change::AppendAudit(_) => Vec::new(),
+    }
+}
+
+type Statement<'q> = Query<'q, Any, AnyArguments>;
+
+async fn run(on: &mut AnyConnection, statement: Statement<'_>) -> Result<(), StoreError> {
+    statement.execute(on).await?;
+    Ok(())
+}
+
+/// `INSERT … ON CONFLICT (key) DO UPDATE` of all columns.
+fn upsert(table: &str, key: &str, columns: &str) -> sqlx::AssertSqlSafe<String> {
+    let names = || columns.split(',').map(str::trim);
+    let values = rows(1, names().count());
+    let sets: Vec<_> = names().map(|name| format!("{name} = excluded.{name}")).collect();
+    let sets = sets.join(", ");
+    built(format!("INSERT INTO {table} ({columns}) VALUES {values} ON CONFLICT ({key}) DO UPDATE SET {sets}"))
+}
+
+fn bytes(hash: Option<Hash>) -> Option<Vec<u8>> {
+    hash.map(|hash| hash.0.to_vec())
+}
+
+async fn put_container(on: &mut AnyConnection, record: &ContainerRecord) -> Result<(), StoreError> {
+    let columns = format!("{}, expires_at", ContainerRecord::COLUMNS);
+    let active = record.status == ContainerStatus::Active;
+    let expires_at = record.expires_after_ms.filter(|_| active);
+    let expires_at = expires_at.map(|ms| record.last_active_at_ms.saturating_add(signed(ms)));
+    let done = sqlx::query(upsert(ContainerRecord::TABLE, "id", &columns))
+        .bind(record.id.as_str())
+        .bind(record.name.as_str())
+        .bind(record.owner.as_deref())
+        .bind(record.root.0.to_vec())
+        .bind(bytes(record.session))
+        .bind(record.image.as_str())
+        .bind(i64::from(!active))
+        .bind(record.created_at_ms)
+        .bind(record.last_active_at_ms)
+        .bind(record.expires_after_ms.map(signed))
+        .bind(signed(record.seq))
+        .bind(record.settings.to_string())
+        .bind(expires_at)
+        .execute(on)
+        .await;
+    match done {
+        Err(e) if is_taken(&e) => Err(StoreError::Taken { what: "container", name: record.name.clone() }),
+        done => Ok(done.map(drop)?),
+    }
+}
+
+async fn append_log(on: &mut AnyConnection, record: &LogRecord) -> Result<(), StoreError> {
+    let values = rows(1, 9);
+    let done = sqlx::query(built(format!("INSERT INTO log ({}) VALUES {values}", LogRecord::COLUMNS)))
+        .bind(record.container.as_str())
+        .bind(signed(record.seq))
+        .bind(record.kind.as_str())
+        .bind(record.command.as_str())
+        .bind(record.root.0.to_vec())
+        .bind(bytes(record.session))
+        .bind(record.outcome.to_string())
+        .bind(record.started_at_ms)
+        .bind(record.ended_at_ms)
+        .execute(on)
+        .await;
+    match done {
+        Err(e) if is_taken(&e) => Err(StoreError::LogTaken { container: record.container.clone(), seq: record.seq }),
+        done => Ok(done.map(drop)?),
+    }
+}
+
+async fn put_snapshot(on: &mut AnyConnection, record: &SnapshotRecord) -> Result<(), StoreError> {
+    let done = sqlx::query(upsert(SnapshotRecord::TABLE, "id", SnapshotRecord::COLUMNS))
+        .bind(record.id.as_str())
+        .bind(record.name.as_deref())
+        .bind(record.container.as_deref())
+        .bind(record.owner.as_deref())
+        .bind(record.root.0.to_vec())
+        .bind(bytes(record.session))
+        .bind(record.created_at_ms)
+        .bind(record.settings.to_string())
+        .execute(on)
+        .await;
+    match done {
+        Err(e) if is_taken(&e) => {
+            Err(StoreError::Taken { what: "snapshot", name: record.name.clone().unwrap_or_default() })
+        }
+        done => Ok(done.map(drop)?),
+    }
+}
+
+async fn put_proposal(on: &mut AnyConnection, record: &ProposalRecord) -> Result<(), StoreError> {
+    let state = match record.state {
+        ProposalState::Open => 0,
+        ProposalState::Applied => 1,
+        ProposalState::Discarded => 2i64,
+    };
+    let statement = sqlx::query(upsert(ProposalRecord::TABLE, "id", ProposalRecord::COLUMNS))
+        .bind(record.id.as_str())
+        .bind(record.container.as_str())
+        .bind(record.base.0.to_vec())
+        .bind(record.root.0.to_vec())
+        .bind(bytes(record.session))
+        .bind(record.command.as_str())
+        .bind(record.outcome.to_string())
+        .bind(state)
+        .bind(record.created_at_ms)
+        .bind(record.decided_at_ms);
+    run(on, statement).await
+}
+
+async fn put_document(on: &mut AnyConnection, record: &DocumentRecord) -> Result<(), StoreError> {
+    let links: Vec<u8> = record.links.iter().flat_map(|link| link.0).collect();
+    let statement = sqlx::query(upsert(DocumentRecord::TABLE, "kind, id", DocumentRecord::COLUMNS))
+        .bind(record.kind.as_str())
+        .bind(record.id.as_str())
+        .bind(record.owner.as_deref())
+        .bind(record.created_at_ms)
+        .bind(record.expires_at_ms)
+        .bind(links)
+        .bind(record.body.to_string());
+    run(on, statement).await
+}
+
+async fn append_audit(on: &mut AnyConnection, entry: &AuditEntry) -> Result<(), StoreError> {
+    let last = sqlx::query("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(&mut *on).await?;
+    let (seq, before) =
+        last.map_or(Ok((0, Hash([0; 32]))), |row| Ok::<_, StoreError>((number(&row, 0)?, hash(&row, 1)?)))?;
+    let body = entry.body.to_string();
+    let hash = chained(before, seq + 1, entry.at_ms, entry.container.as_deref(), &body);
+    let statement = sqlx::query("INSERT INTO audit (seq, at, container, body, hash) VALUES ($1, $2, $3, $4, $5)")
+        .bind(signed(seq + 1))
+        .bind(entry.at_ms)
+        .bind(entry.container.as_deref())
+        .bind(body)
+        .bind(hash.0.to_vec());
+    run(on, statement).await
+}
+
+/// The hash of an audit record: BLAKE3 over the hash before it, `seq` and `at_ms` (8 bytes each, lowest first), the container's id, a
+/// zero byte, and the body's text.
+pub(super) fn chained(before: Hash, seq: u64, at_ms: i64, container: Option<&str>, body: &str) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&before.0).update(&seq.to_le_bytes()).update(&at_ms.to_le_bytes());
+    hasher.update(container.unwrap_or_default().as_bytes()).update(&[0]).update(body.as_bytes());
+    Hash(*hasher.finalize().as_bytes())
+}
