@@ -177,7 +177,7 @@ async fn an_exec_says_what_it_changed_and_the_log_what_ran() {
     let made = house.create().await;
     house.pass(5);
     let done = house.done(&made.id, "echo x > a; exit 3", ExecOptions::default()).await;
-    assert_eq!(done.changes().iter().map(|c| c.path.clone()).collect::<Vec<_>>(), [b"/home/user/a"]);
+    assert_eq!(done.changes().expect("all can be read").iter().map(|c| c.path.clone()).collect::<Vec<_>>(), [b"/home/user/a"]);
     let log = house.log(&made.id).await;
     assert_eq!(kinds(&log), [(1, "create"), (2, "exec")]);
     assert_eq!(log[1].command, "echo x > a; exit 3");

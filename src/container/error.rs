@@ -45,7 +45,7 @@ pub enum ContainerError {
     #[error("proposal {id} was {state} already")]
     Decided { id: String, state: &'static str },
     /// A path in a container's files.
-    #[error("{}: {errno:?}", String::from_utf8_lossy(path))]
+    #[error("{}: {errno}", String::from_utf8_lossy(path))]
     Path { path: Vec<u8>, errno: Errno },
     /// The exec ran, but what it did could not be kept: the container is as it was when last committed.
     #[error("the exec ran, but what it did could not be kept: {why}; the container is as it was before")]
@@ -86,6 +86,7 @@ impl From<MergeError> for ContainerError {
         match error {
             MergeError::Conflicts(conflicts) => ContainerError::Conflicts(conflicts),
             MergeError::Failed { path, errno } => ContainerError::Path { path, errno },
+            MergeError::Damaged(error) => ContainerError::Blob(error),
         }
     }
 }

@@ -75,8 +75,11 @@ pub struct Done {
 
 impl Done {
     /// What is otherwise now than when it began, sorted by path; computed when asked for, at the cost of what has changed.
-    pub fn changes(&self) -> Vec<FileChange> {
-        self.before.describe(&self.after)
+    ///
+    /// # Errors
+    /// A stored file cannot be read.
+    pub fn changes(&self) -> Result<Vec<FileChange>> {
+        Ok(self.before.describe(&self.after)?)
     }
 }
 

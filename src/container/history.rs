@@ -33,8 +33,11 @@ impl Difference {
     }
 
     /// The paths that differ, sorted, with what was and what is there.
-    pub fn changes(&self) -> Vec<FileChange> {
-        self.old.describe(&self.new)
+    ///
+    /// # Errors
+    /// A stored file cannot be read.
+    pub fn changes(&self) -> Result<Vec<FileChange>> {
+        Ok(self.old.describe(&self.new)?)
     }
 
     /// How the text at a path differs.
@@ -42,7 +45,7 @@ impl Difference {
     /// # Errors
     /// The file cannot be read.
     pub fn text(&self, path: &[u8], limits: &TextLimits) -> Result<TextDiff> {
-        unified(&self.old, &self.new, path, limits).map_err(|errno| ContainerError::Path { path: path.to_vec(), errno })
+        Ok(unified(&self.old, &self.new, path, limits)?)
     }
 }
 

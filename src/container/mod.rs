@@ -16,7 +16,7 @@
 //! let containers = Containers::open(image, store, ContainersConfig::default());
 //! let made = containers.create(Create::default()).await?;
 //! let done = containers.exec(&made.id, Exec::bash("echo hi > note"), ExecOptions::default()).await?;
-//! assert_eq!(done.changes().len(), 1);
+//! assert_eq!(done.changes()?.len(), 1);
 //! let before = Ref::At(made.id.clone(), 1);
 //! containers.restore(&made.id, &before).await?;
 //! containers.shutdown().await?;

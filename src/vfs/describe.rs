@@ -1,6 +1,7 @@
 //! What changed between two trees, told for people and as JSON: paths with what was and what is there.
 
-use super::{ChangeKind, Kind, Tree};
+use super::{Attr, Change, ChangeKind, FileSystem as _, Kind, Tree, TreeFs};
+use crate::base::{BlobError, Sys};
 
 /// One path that differs between two trees.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,8 +37,29 @@ pub struct FileState {
 
 impl Tree {
     /// [`Tree::diff`] with what was and what is at each path; sorted by path.
-    pub fn describe(&self, newer: &Tree) -> Vec<FileChange> {
-        let _ = newer;
-        Vec::new()
+    ///
+    /// # Errors
+    /// A stored part that may differ cannot be read.
+    pub fn describe(&self, newer: &Tree) -> Result<Vec<FileChange>, BlobError> {
+        let changes = self.diff(newer)?;
+        let (mut old, mut new) = (TreeFs::unbounded(self), TreeFs::unbounded(newer));
+        let mut described = Vec::with_capacity(changes.len());
+        for Change { path, kind, .. } in changes {
+            let (before, after) = (state(&mut old, &path), state(&mut new, &path));
+            if let Some(fault) = old.fault().or_else(|| new.fault()) {
+                return Err(fault);
+            }
+            described.push(FileChange { path, kind, before: before.ok().flatten(), after: after.ok().flatten() });
+        }
+        Ok(described)
     }
+}
+
+fn state(tree: &mut TreeFs, path: &[u8]) -> Sys<Option<FileState>> {
+    let Some((node, attr)) = tree.at(path)? else {
+        return Ok(None);
+    };
+    let target = if attr.kind == Kind::Symlink { Some(tree.readlink(node)?) } else { None };
+    let Attr { kind, mode, uid, gid, size, mtime, .. } = attr;
+    Ok(Some(FileState { kind, mode, uid, gid, size, mtime, target }))
 }

@@ -84,7 +84,7 @@ pub fn proposal(boxes: &Boxes, id: &str, text: bool) -> Result<()> {
     let record = boxes.wait(boxes.containers.proposal(id))?;
     let difference = boxes.wait(boxes.containers.proposal_diff(id))?;
     if boxes.json {
-        return output::json(&json!({ "proposal": record, "changes": json_changes(&difference.changes()) }));
+        return output::json(&json!({ "proposal": record, "changes": json_changes(&difference.changes()?) }));
     }
     let command = format::printable(record.command.as_bytes());
     output::line(&format!("{} {command}", paint("ran", Style::Faint)))?;
@@ -92,7 +92,7 @@ pub fn proposal(boxes: &Boxes, id: &str, text: bool) -> Result<()> {
 }
 
 fn show(boxes: &Boxes, difference: &Difference, paths: &[String], text: bool) -> Result<()> {
-    let mut changes = difference.changes();
+    let mut changes = difference.changes()?;
     changes.retain(|change| paths.is_empty() || paths.iter().any(|path| is_below(&change.path, path.as_bytes())));
     if text {
         return changes.iter().try_for_each(|change| show_text(difference, change));
@@ -228,12 +228,11 @@ fn coloured(diff: &[u8]) -> String {
 
 /// The conflicts of a merge, a line each: what either side did to the path.
 pub fn conflict_lines(conflicts: &[Conflict]) -> String {
-    let did = |kind: Option<ChangeKind>| match kind {
-        None => "left as it was",
-        Some(ChangeKind::Added) => "added",
-        Some(ChangeKind::Removed) => "removed",
-        Some(ChangeKind::Modified) => "modified",
-        Some(ChangeKind::Attributes) => "changed mode or owner",
+    let did = |kind: ChangeKind| match kind {
+        ChangeKind::Added => "added",
+        ChangeKind::Removed => "removed",
+        ChangeKind::Modified => "modified",
+        ChangeKind::Attributes => "changed mode or owner",
     };
     let mut table = Table::new(&["HERE", "THERE", "PATH"]);
     for conflict in conflicts {

@@ -48,13 +48,13 @@ pub fn exec(boxes: &Boxes, args: &ExecArgs) -> Result<u8> {
         done => done?,
     };
     if boxes.json {
-        report::json(&done.finished, &kept(&done))?;
+        report::json(&done.finished, &kept(&done)?)?;
     } else {
         report::limit(&done.finished.outcome);
         if args.metering {
             eprint!("{}", report::table(&done.finished.metering));
         }
-        announce(&done);
+        announce(&done)?;
     }
     Ok(exec::status(&done.finished.outcome))
 }
@@ -67,23 +67,24 @@ fn attend(boxes: &Boxes, name: &str, exec: Exec, options: ExecOptions) -> Result
     })
 }
 
-fn kept(done: &Done) -> Kept<'_> {
-    let kept = Kept { changes: change::json_changes(&done.changes()), ..Kept::default() };
-    match &done.landed {
+fn kept(done: &Done) -> Result<Kept<'_>> {
+    let kept = Kept { changes: change::json_changes(&done.changes()?), ..Kept::default() };
+    Ok(match &done.landed {
         Landed::Committed(log) => Kept { log: Some(log), ..kept },
         Landed::Proposed(proposal) => Kept { proposal: Some(proposal), ..kept },
-    }
+    })
 }
 
 /// Tells people that a proposal waits for them.
-fn announce(done: &Done) {
+fn announce(done: &Done) -> Result<()> {
     if let Landed::Proposed(proposal) = &done.landed {
         let id = &proposal.id;
-        eprint!("{}", change::table(&done.changes()).text(None));
+        eprint!("{}", change::table(&done.changes()?).text(None));
         eprintln!(
             "coquina: nothing has changed yet; `coquina box apply {id}` does that, `coquina box discard {id}` drops it"
         );
     }
+    Ok(())
 }
 
 /// A prompt in a box's session until `exit` or end of file.
@@ -94,7 +95,7 @@ pub fn shell(boxes: &Boxes, args: &ShellArgs) -> Result<u8> {
     let parser = Sandbox::new(boxes.containers.image(), SandboxConfig::default())?;
     let status = shell::converse(&format!("{called}$ "), &parser, &boxes.runtime, |script| {
         let done = attend(boxes, &args.name, shell::command(&first, script), options.clone())?;
-        announce(&done);
+        announce(&done)?;
         Ok(done.finished.outcome)
     })?;
     for (pid, program) in boxes.wait(boxes.containers.background(&args.name))? {

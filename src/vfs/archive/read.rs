@@ -29,7 +29,7 @@ pub struct Imported {
 #[allow(missing_docs, reason = "the fields are named in the messages")]
 pub enum ImportError {
     /// `at` is no directory.
-    #[error("import: {}: {errno:?}", String::from_utf8_lossy(.at))]
+    #[error("import: {}: {errno}", String::from_utf8_lossy(.at))]
     At { at: Vec<u8>, errno: Errno },
     /// The reader failed.
     #[error("import: {0}")]

@@ -20,7 +20,7 @@ pub struct Exported {
 #[allow(missing_docs, reason = "the fields are named in the messages")]
 pub enum ExportError {
     /// Nothing is there, or it cannot be read.
-    #[error("export: {}: {errno:?}", String::from_utf8_lossy(.path))]
+    #[error("export: {}: {errno}", String::from_utf8_lossy(.path))]
     Path { path: Vec<u8>, errno: Errno },
     /// The writer failed.
     #[error("export: {0}")]

@@ -3,10 +3,12 @@
 mod bind;
 mod host;
 mod linux;
+mod merge;
 mod model;
 mod overlay;
 mod scale;
 mod semantics;
+mod text_diff;
 mod stored;
 
 use super::*;

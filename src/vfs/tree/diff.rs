@@ -26,6 +26,11 @@ impl Tree {
     /// # Errors
     /// A stored part that may differ cannot be read.
     pub fn diff(&self, newer: &Tree) -> Result<Vec<Change>, BlobError> {
+        Ok(self.diff_and_rest(newer)?.0)
+    }
+
+    /// The same, and a directory, if there is one, with a difference below whose path is too long to be told.
+    pub(crate) fn diff_and_rest(&self, newer: &Tree) -> Result<(Vec<Change>, Option<Vec<u8>>), BlobError> {
         if let Some(fault) = self.fault().or_else(|| newer.fault()) {
             return Err(fault);
         }
@@ -36,7 +41,7 @@ impl Tree {
         })
     }
 
-    fn changes(&self, newer: &Tree) -> Read<Vec<Change>> {
+    fn changes(&self, newer: &Tree) -> Read<(Vec<Change>, Option<Vec<u8>>)> {
         let (mut old_trail, mut new_trail) = (Trail::new(), Trail::new());
         self.inodes.diff(&newer.inodes, &Inode::is_same, &mut |(ino, old, new)| {
             if let Some(inode) = old {
@@ -48,10 +53,10 @@ impl Tree {
             Ok(())
         })?;
         let todo = vec![(Vec::new(), Task::Compare(ROOT, ROOT))];
-        let mut walk = Walk { old: self, new: newer, old_trail, new_trail, todo, changes: Vec::new() };
+        let mut walk = Walk { old: self, new: newer, old_trail, new_trail, todo, changes: Vec::new(), rest: None };
         walk.run()?;
         walk.changes.sort();
-        Ok(walk.changes)
+        Ok((walk.changes, walk.rest))
     }
 
     /// Marks all entries on the paths to an inode.
@@ -94,6 +99,8 @@ struct Walk<'a> {
     /// Paths without a trailing slash, so that the root's is empty.
     todo: Vec<(Vec<u8>, Task)>,
     changes: Vec<Change>,
+    /// A directory below which paths are too long.
+    rest: Option<Vec<u8>>,
 }
 
 impl Walk<'_> {
@@ -184,6 +191,8 @@ impl Walk<'_> {
     fn push(&mut self, path: &[u8], name: &[u8], task: Task) {
         if path.len() + name.len() < PATH_MAX {
             self.todo.push(([path, b"/", name].concat(), task));
+        } else {
+            self.rest = Some(path.to_vec());
         }
     }
 

@@ -15,7 +15,7 @@ const SIZE_MAX: u64 = i64::MAX as u64;
 
 /// A [`Tree`] as a mounted file system, with a quota.
 pub struct TreeFs {
-    tree: Tree,
+    pub(super) tree: Tree,
     clock: Arc<dyn Clock>,
     quota: Usage,
     /// How often each open node is open.

@@ -17,6 +17,7 @@ mod edit;
 mod file;
 mod format;
 mod fs;
+mod graft;
 mod inode;
 mod load;
 mod save;
