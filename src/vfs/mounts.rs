@@ -143,6 +143,12 @@ impl Vfs {
         self.mounted(mount)?.fs.as_ref()?.changes()
     }
 
+    /// Puts a later version of the root tree in its place: one that was made by changing [`Vfs::snapshot`]'s, which must still be as it is now.
+    /// What is open stays open, also what has no name in it.
+    pub fn advance(&mut self, later: Tree) {
+        self.tree.advance(later);
+    }
+
     /// The root tree itself.
     pub fn into_tree(self) -> Tree {
         self.tree.into_tree()

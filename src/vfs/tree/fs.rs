@@ -1,7 +1,7 @@
 //! A [`Tree`] as a mounted file system: pins, quota, clock.
 
 use super::file::File;
-use super::inode::{Body, Inode};
+use super::inode::{Body, Inode, Links};
 use super::{ROOT, Tree, edit::Removed};
 use crate::base::{Errno, Limits, Sys};
 use crate::vfs::types::{Attr, BlobId, DirEntry, NewNode, NodeId, SetAttr, SetTime, StatFs, Usage};
@@ -66,6 +66,22 @@ impl TreeFs {
         Usage {
             bytes: (tree.bytes + open.bytes).saturating_sub(base.bytes),
             files: (tree.files + open.files).saturating_sub(base.files),
+        }
+    }
+
+    /// Puts a later version of this tree in its place: one that was made by changing it. What is open stays open, also what has no name in it.
+    pub(crate) fn advance(&mut self, later: Tree) {
+        let before = std::mem::replace(&mut self.tree, later);
+        let open: Vec<u64> = self.pins.keys().copied().filter(|ino| !self.orphans.contains_key(ino)).collect();
+        for ino in open {
+            if !matches!(self.tree.inode(ino), Err(Errno::NoEnt)) {
+                continue;
+            }
+            let parent = before.parent(ino).unwrap_or(ROOT);
+            if let Ok(Some(inode)) = before.inodes.get(ino) {
+                let inode = Inode { links: Links::None, ..Inode::clone(inode) };
+                self.keep(Some((ino, Arc::new(inode))), NodeId(parent));
+            }
         }
     }
 

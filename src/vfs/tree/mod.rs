@@ -94,6 +94,11 @@ impl Tree {
         self.used
     }
 
+    /// Whether nothing was changed between the two: what one of them is changed to, the other can be taken for.
+    pub(crate) fn is_unchanged(&self, other: &Tree) -> bool {
+        self.last_ino == other.last_ino && self.inodes.is_same(&other.inodes, &Arc::ptr_eq)
+    }
+
     /// Why a stored part of this tree could not be read, if so: everything in it answers `EIO` since, and [`Tree::save`] refuses.
     pub fn fault(&self) -> Option<BlobError> {
         self.fault.get().map(|fault| BlobError::clone(fault))
