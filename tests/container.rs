@@ -177,7 +177,10 @@ async fn an_exec_says_what_it_changed_and_the_log_what_ran() {
     let made = house.create().await;
     house.pass(5);
     let done = house.done(&made.id, "echo x > a; exit 3", ExecOptions::default()).await;
-    assert_eq!(done.changes().expect("all can be read").iter().map(|c| c.path.clone()).collect::<Vec<_>>(), [b"/home/user/a"]);
+    assert_eq!(
+        done.changes().expect("all can be read").iter().map(|c| c.path.clone()).collect::<Vec<_>>(),
+        [b"/home/user/a"]
+    );
     let log = house.log(&made.id).await;
     assert_eq!(kinds(&log), [(1, "create"), (2, "exec")]);
     assert_eq!(log[1].command, "echo x > a; exit 3");
@@ -251,6 +254,25 @@ async fn background_jobs_go_on_until_hibernation_which_says_so() {
     assert_eq!(kinds(&log)[3..], [(4, "hibernate")]);
     assert_eq!(log[3].outcome["ended"], serde_json::json!(["sleep"]));
     assert_eq!(house.containers.background(&made.id).await.expect("it is there"), []);
+}
+
+#[tokio::test]
+async fn background_jobs_go_on_while_others_changes_come_in() {
+    let house = House::new();
+    let made = house.create().await;
+    let id = &made.id;
+    house.run(id, "mkfifo gate; echo old > f").await;
+    let fork = house.fork(id).await;
+    house.run(&fork.id, "echo merged > m").await;
+    // It holds `log` open, whose name is gone, and a file that the proposal replaces.
+    house.session(id, "exec 3> log 4< f; rm log; { read x < gate; echo $x >&3; cat <&4 > result; } &").await;
+    let proposal = house.propose(id, "rm f; echo new > f; echo more > g").await;
+    house.containers.apply(&proposal.id).await.expect("it can be applied");
+    house.containers.merge(id, &Ref::Container(fork.id)).await.expect("it can be merged");
+    let running = house.containers.background(id).await.expect("it is there");
+    assert_eq!(running.len(), 1, "{running:?}");
+    let script = "echo go > gate; until [ -s result ]; do :; done; cat result f g m";
+    assert_eq!(text(&house.done(id, script, parallel()).await), "old\nnew\nmore\nmerged\n");
 }
 
 #[tokio::test]

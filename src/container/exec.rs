@@ -225,7 +225,8 @@ impl Containers {
                 return Err(error.into());
             }
         };
-        let entry = Entry { kind: "exec", command, outcome: outcome(&finished), started_at_ms, is_judged: true, is_use: true };
+        let entry =
+            Entry { kind: "exec", command, outcome: outcome(&finished), started_at_ms, is_judged: true, is_use: true };
         let after = sandbox.snapshot().tree().clone();
         let landed = match place {
             Place::Container { slot, live, .. } => {

@@ -16,7 +16,7 @@ use super::service::{Containers, Result, blocking};
 use super::settings::Access;
 use crate::base::{Errno, Sys};
 use crate::sandbox::Snapshot;
-use crate::vfs::{Attr, Cred, Follow, Kind, OpenFlags, SetAttr, Vfs};
+use crate::vfs::{Attr, Cred, Follow, Kind, OpenFlags, SetAttr, Tree, Vfs};
 
 impl Containers {
     /// Content of a file of a state, at most 1 GiB; symlinks are followed, here and below.
@@ -43,6 +43,15 @@ impl Containers {
     pub async fn list_dir(&self, state: &Ref, path: &[u8]) -> Result<Vec<(Vec<u8>, Attr)>> {
         let (state, at) = (self.state(state).await?, path.to_vec());
         blocking(move || state.tree.list(&at)).await?.map_err(|errno| at_path(path, errno))
+    }
+
+    /// All that is below a directory of a state, with whole paths, a directory before what is in it, at most `most`. Symlinks are not followed.
+    ///
+    /// # Errors
+    /// The state or the directory is not there.
+    pub async fn walk(&self, state: &Ref, path: &[u8], most: usize) -> Result<Vec<(Vec<u8>, Attr)>> {
+        let (state, at) = (self.state(state).await?, path.to_vec());
+        blocking(move || walk(&state.tree, &at, most)).await?.map_err(|errno| at_path(path, errno))
     }
 
     /// Makes or replaces a file; missing directories are made. New ones belong to `user`; `mode` is a new file's. Does not wait for what runs.
@@ -145,6 +154,24 @@ impl Containers {
         live.sandbox().edit(|vfs| change(vfs)).map_err(|errno| at_path(path, errno))?;
         Ok(Landed::Committed(self.land(slot, &live, entry, Vec::new()).await?))
     }
+}
+
+fn walk(tree: &Tree, path: &[u8], most: usize) -> Sys<Vec<(Vec<u8>, Attr)>> {
+    let below = |dir: &[u8]| -> Sys<Vec<(Vec<u8>, Attr)>> {
+        let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+        let listed = tree.list(if dir.is_empty() { b"/" } else { dir })?;
+        Ok(listed.into_iter().rev().map(|(name, attr)| ([dir, b"/", &name].concat(), attr)).collect())
+    };
+    let (mut found, mut todo) = (Vec::new(), below(path)?);
+    while found.len() < most
+        && let Some((path, attr)) = todo.pop()
+    {
+        if attr.kind == Kind::Dir {
+            todo.extend(below(&path)?);
+        }
+        found.push((path, attr));
+    }
+    Ok(found)
 }
 
 /// The directory that the last name of an absolute path is in.

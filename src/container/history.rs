@@ -16,7 +16,10 @@ use super::state::State;
 use crate::base::{Hash, id};
 use crate::sandbox::{Sandbox, Snapshot};
 use crate::storage::{Change, LogQuery, LogRecord, Order, SNAPSHOT_PREFIX, SnapshotQuery, SnapshotRecord, StoreError};
-use crate::vfs::{Exported, FileChange, ImportOptions, Imported, TextDiff, TextLimits, Tree, export, import, unified};
+use crate::vfs::{
+    Exported, FileChange, ImportOptions, Imported, MergeError, TextDiff, TextLimits, Tree, Vfs, export, import, merge,
+    unified,
+};
 
 /// Two states, to be compared. Kept from the collector while this lives.
 pub struct Difference {
@@ -137,7 +140,7 @@ impl Containers {
     }
 
     /// Brings into a container what `from` changed since both were one: a fork of it, what it was forked from, or a proposal for it. Waits for
-    /// what runs; ends what its session left running.
+    /// what runs, but not for what its session left running, which goes on.
     ///
     /// # Errors
     /// [`ContainerError::Conflicts`] names every path that both changed differently; then nothing is merged.
@@ -162,10 +165,10 @@ impl Containers {
         let live = &*alone.live;
         let now = live.state(&slot.id);
         let epoch = base.epoch.min(theirs.epoch).min(now.epoch);
-        let tree = self.merged(base.tree.clone(), now.tree, theirs.tree.clone(), &live.settings.limits).await?;
-        let next = State { tree, session: now.session, epoch, container: None, pin: None };
-        let ended = self.put(live, next).await?;
-        let outcome = json!({ "from": theirs.container, "root": root, "ended": ended });
+        let tree = self.merged(base.tree.clone(), now.tree.clone(), theirs.tree.clone(), &live.settings.limits).await?;
+        let next = State { tree, session: now.session.clone(), epoch, container: None, pin: None };
+        self.advance(live, now.tree, next).await?;
+        let outcome = json!({ "from": theirs.container, "root": root });
         self.land(slot, live, entry("merge", from, outcome, self), Vec::new()).await
     }
 
@@ -187,8 +190,13 @@ impl Containers {
             (Some(fork), _) if is_from(&fork, other) => fork.root,
             _ => return Err(nothing()),
         };
-        if let Some(merged) = self.last_merge(id, other).await?
-            // What was merged may have been forgotten by both: then what was forked has to do.
+        // What either had of the other when it last merged it, both have.
+        let mut merges: Vec<_> = self.last_merge(id, other).await?.into_iter().collect();
+        merges.extend(self.last_merge(other, id).await?);
+        let newest = merges.into_iter().max_by_key(|merge| merge.ended_at_ms);
+        let merged = newest.and_then(|merge| merge.outcome.get("root")?.as_str()?.parse().ok());
+        if let Some(merged) = merged
+            // It may have been forgotten since: then what was forked has to do.
             && let Ok(state) = self.pinned(merged, None, None).await
         {
             return Ok(state);
@@ -202,19 +210,17 @@ impl Containers {
         Ok(self.store().log(id, &first).await?.into_iter().next())
     }
 
-    /// What was last merged into container `id` from `other`.
-    async fn last_merge(&self, id: &str, other: &str) -> Result<Option<Hash>> {
+    /// The log record of the last merge into container `id` from `other`.
+    async fn last_merge(&self, id: &str, other: &str) -> Result<Option<LogRecord>> {
         self.settle(id).await?;
         let of = |r: &LogRecord| r.kind == "merge" && r.outcome.get("from").and_then(Value::as_str) == Some(other);
         let mut query = LogQuery::default();
         loop {
             let page = self.store().log(id, &query).await?;
-            if let Some(merge) = page.iter().find(|record| of(record)) {
-                return Ok(merge.outcome.get("root").and_then(Value::as_str).and_then(|root| root.parse().ok()));
-            }
-            match page.last() {
-                Some(last) if last.seq > 1 => query.before_seq = Some(last.seq),
-                _ => return Ok(None),
+            let oldest = page.last().map_or(1, |record| record.seq);
+            match page.into_iter().find(of) {
+                None if oldest > 1 => query.before_seq = Some(oldest),
+                merge => return Ok(merge),
             }
         }
     }
@@ -228,6 +234,25 @@ impl Containers {
         Ok(ended)
     }
 
+    /// Puts what `now`, a container's files, were changed to in their place. What its session left running goes on; what that changed since `now`
+    /// is merged. If nothing runs, the session becomes `next`'s.
+    pub(super) async fn advance(&self, live: &Live, now: Tree, next: State) -> Result<()> {
+        let sandbox = live.sandbox();
+        if sandbox.is_idle() {
+            return self.put(live, next).await.map(drop);
+        }
+        let later = next.tree;
+        let advance = move |vfs: &mut Vfs| {
+            let current = vfs.snapshot();
+            let later = if current.is_unchanged(&now) { later } else { merge(&now, &current, &later)? };
+            vfs.advance(later);
+            Ok::<_, MergeError>(())
+        };
+        blocking(move || sandbox.edit(advance)).await??;
+        live.lower_epoch(next.epoch);
+        Ok(())
+    }
+
     /// Writes what is at `path` in a state as a tar archive, on a thread that may block.
     ///
     /// # Errors
@@ -238,7 +263,7 @@ impl Containers {
     }
 
     /// Unpacks a tar archive in the directory `at`: all or nothing. `owner`: whose it then is; `None`: as the archive says. Reads it on a
-    /// thread that may block; meanwhile execs go on, and what they and the archive changed is merged. Ends what the session left running.
+    /// thread that may block; meanwhile execs go on, and what they and the archive changed is merged.
     ///
     /// # Errors
     /// What is wrong with the archive, [`ContainerError::Conflicts`], or as for [`Containers::start`].
@@ -280,13 +305,14 @@ impl Containers {
         }
         let alone = self.alone(slot).await?;
         let now = alone.live.state(&slot.id);
-        let tree = if base.tree.diff(&now.tree)?.is_empty() {
+        let tree = if base.tree.is_unchanged(&now.tree) {
             tree
         } else {
-            self.merged(base.tree, now.tree, tree, &settings.limits).await?
+            self.merged(base.tree, now.tree.clone(), tree, &settings.limits).await?
         };
         let epoch = base.epoch.min(now.epoch);
-        self.put(&alone.live, State { tree, session: now.session, epoch, container: None, pin: None }).await?;
+        let next = State { tree, session: now.session, epoch, container: None, pin: None };
+        self.advance(&alone.live, now.tree, next).await?;
         Ok((imported, Landed::Committed(self.land(slot, &alone.live, entry, Vec::new()).await?)))
     }
 }

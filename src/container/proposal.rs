@@ -47,7 +47,8 @@ impl Containers {
         Ok(Difference::new(old, new))
     }
 
-    /// Applies a proposal: as it is if its container has not changed since, else merged. Waits for what runs; ends what the session left running.
+    /// Applies a proposal: as it is if its container has not changed since, else merged. Waits for what runs, but not for what the session left
+    /// running, which goes on.
     ///
     /// # Errors
     /// [`ContainerError::Conflicts`]: it stays open, nothing is applied. [`ContainerError::Decided`]: somebody did, or discarded it.
@@ -71,10 +72,11 @@ impl Containers {
         let now = live.state(&slot.id);
         let (next, is_merged) = self.applied(live, &now, &proposal).await?;
         let command = proposal.command.clone();
-        let ended = self.put(live, next).await?;
+        self.advance(live, now.tree, next).await?;
         let decided = self.decided(proposal, ProposalState::Applied);
-        let outcome = json!({ "proposal": id, "merged": is_merged, "ended": ended });
-        let entry = Entry { kind: "apply", command, outcome, started_at_ms: self.now_ms(), is_judged: false, is_use: true };
+        let outcome = json!({ "proposal": id, "merged": is_merged });
+        let entry =
+            Entry { kind: "apply", command, outcome, started_at_ms: self.now_ms(), is_judged: false, is_use: true };
         self.land(slot, live, entry, vec![Change::PutProposal(decided)]).await
     }
 

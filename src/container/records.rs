@@ -87,7 +87,7 @@ pub enum Origin {
 pub struct Update {
     /// See [`Container::name`].
     pub name: Option<String>,
-    /// All settings. What the session left running ends.
+    /// All settings. If limits or profile change, what the session left running ends.
     pub settings: Option<Settings>,
 }
 
@@ -253,13 +253,15 @@ impl Containers {
         let stored = self.commit(Vec::new(), &[], put, Some(alone.live.lease.fence()), self.store().epoch()).await;
         stored.map_err(|error| name_taken(error.into()))?;
         alone.live.set_record(record.clone());
-        if let Some(settings) = update.settings {
+        let Some(settings) = update.settings else { return view(record) };
+        let has = &alone.live.settings;
+        if (&has.limits, &has.profile) != (&settings.limits, &settings.profile) {
             let sandbox = alone.live.sandbox();
             sandbox.kill_background().await;
             let sandbox = Sandbox::open(self.image(), &sandbox.snapshot(), sandbox_config(&settings))?;
             alone.live.set_sandbox(Arc::new(sandbox));
-            alone.live.settings = settings;
         }
+        alone.live.settings = settings;
         view(record)
     }
 

@@ -11,6 +11,9 @@ use crate::vfs::Rights;
 /// Largest environment of a container's settings, in bytes of names and values.
 const ENV_BYTES: usize = 64 << 10;
 
+/// Largest labels of a container, in bytes of names and values.
+const LABEL_BYTES: usize = 64 << 10;
+
 /// Most paths of a profile.
 const PROFILE_PATHS: usize = 1000;
 
@@ -30,6 +33,8 @@ pub struct Settings {
     pub durability: Durability,
     /// Expires when it was not used for so long, in milliseconds; `None`: never.
     pub expires_after_ms: Option<u64>,
+    /// What whoever made it notes on it; the service does not look at it.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// When what an exec did is safe from a crash.
@@ -111,6 +116,10 @@ impl Settings {
         let env: usize = self.env.iter().map(|(k, v)| k.len() + v.len()).sum();
         if env > ENV_BYTES {
             return Err(format!("the environment has {env} bytes, at most {ENV_BYTES} are allowed"));
+        }
+        let labels: usize = self.labels.iter().map(|(k, v)| k.len() + v.len()).sum();
+        if labels > LABEL_BYTES {
+            return Err(format!("the labels have {labels} bytes, at most {LABEL_BYTES} are allowed"));
         }
         if let Some(name) = self.env.keys().find(|k| k.is_empty() || k.contains(['=', '\0'])) {
             return Err(format!("{name:?} cannot be the name of an environment variable"));
