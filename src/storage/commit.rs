@@ -5,6 +5,7 @@
 //! pack inside the records, and makes one transaction of them: one sync of the disk. A commit that must not be is answered
 //! before anything is written; one that fails while it is written makes the others be done again without it.
 
+use super::collect::check_fence;
 use super::database::{Database, Transaction, built, known, number, rows, runs, signed};
 use super::holder::{Hold, Holder};
 use super::objects::Objects;
@@ -362,12 +363,7 @@ impl Committer {
             return Err(StoreError::Epoch(state.epoch).into());
         }
         if let Some(fence) = &job.fence {
-            let sql = "SELECT fence FROM lease WHERE container = $1";
-            let row = sqlx::query(sql).bind(fence.container.as_str()).fetch_optional(&mut *on).await;
-            let row = row.map_err(StoreError::from)?;
-            if row.map(|row| number(&row, 0)).transpose()? != Some(fence.number) {
-                return Err(StoreError::LeaseLost { container: fence.container.clone() }.into());
-            }
+            check_fence(on, fence).await?;
         }
         if let Some((holder, _)) = &job.holder
             && !self.holder.is_known(on, holder).await?
@@ -432,7 +428,6 @@ async fn add_pack(on: &mut AnyConnection, state: &mut State, pack: &Pack) -> Res
     state.last_pack += 1;
     let pack_number = signed(state.last_pack);
     let mut new = 0;
-    let mut live: u64 = pack.entries.iter().map(|entry| entry.stored).sum();
     for run in runs(&pack.entries) {
         let values = rows(run.len(), 5);
         let sql =
@@ -445,16 +440,10 @@ async fn add_pack(on: &mut AnyConnection, state: &mut State, pack: &Pack) -> Res
         }
         new += query.execute(&mut *on).await?.rows_affected();
     }
-    if new < pack.entries.len() as u64 {
-        // Somebody else brought the same at the same time.
-        let sql = "SELECT CAST(COALESCE(SUM(stored), 0) AS BIGINT) FROM blob WHERE pack = $1";
-        live = number(&sqlx::query(sql).bind(pack_number).fetch_one(&mut *on).await?, 0)?;
-    }
-    sqlx::query("INSERT INTO pack (number, object, size, live, data) VALUES ($1, $2, $3, $4, $5)")
+    sqlx::query("INSERT INTO pack (number, object, size, data) VALUES ($1, $2, $3, $4)")
         .bind(pack_number)
         .bind(pack.object.as_deref())
         .bind(signed(pack.size))
-        .bind(signed(live))
         .bind(pack.object.is_none().then(|| pack.bytes.to_vec()))
         .execute(on)
         .await?;

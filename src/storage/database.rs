@@ -7,7 +7,7 @@ use super::{Place, StoreError};
 use crate::base::Hash;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Row};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection as _, Row};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::str::FromStr;
@@ -83,12 +83,20 @@ async fn roll_back(mut connection: PoolConnection<Any>) {
 
 impl Database {
     pub fn new(place: &Place) -> Result<Database, StoreError> {
+        match place {
+            Place::Memory => Database::connect("sqlite::memory:", true),
+            Place::Directory(directory) => Database::at(&directory.join(FILE)),
+        }
+    }
+
+    /// A database in a file of any name.
+    pub fn at(file: &Path) -> Result<Database, StoreError> {
+        Database::connect(&url(file)?, false)
+    }
+
+    fn connect(url: &str, in_memory: bool) -> Result<Database, StoreError> {
         sqlx::any::install_default_drivers();
-        let url = match place {
-            Place::Memory => "sqlite::memory:".to_owned(),
-            Place::Directory(dir) => url(&dir.join(FILE))?,
-        };
-        let options = AnyConnectOptions::from_str(&url)?.disable_statement_logging();
+        let options = AnyConnectOptions::from_str(url)?.disable_statement_logging();
         let pool = |connections: u32, setup: &'static str| {
             AnyPoolOptions::new()
                 .max_connections(connections)
@@ -103,7 +111,7 @@ impl Database {
                 .connect_lazy_with(options.clone())
         };
         let writing = Arc::default();
-        if *place == Place::Memory {
+        if in_memory {
             // A database in memory is its connection.
             let only = pool(1, "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF");
             return Ok(Database { durable: only.clone(), soft: only.clone(), read: only, writing });
@@ -141,14 +149,18 @@ impl Database {
         &self.read
     }
 
-    /// Several reads that see one moment.
-    pub async fn moment(&self) -> Result<Transaction, StoreError> {
-        Transaction::begin(&self.read, "BEGIN", None).await
-    }
-
     /// For statements that must not be in a transaction.
     pub fn bare(&self) -> &AnyPool {
         &self.durable
+    }
+
+    /// Writes a copy as of one moment to a file that is not there yet.
+    pub async fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        let name = file.to_str().ok_or_else(|| not_utf8(file))?;
+        // On a connection of its own: it takes long, and nobody need wait for it.
+        let mut own = self.read.connect_options().connect().await?;
+        sqlx::query("VACUUM INTO $1").bind(name.to_owned()).execute(&mut own).await?;
+        Ok(own.close().await?)
     }
 
     pub async fn close(&self) {
@@ -231,8 +243,7 @@ pub(super) fn signed(number: u64) -> i64 {
 
 /// A URL of an SQLite file: every byte that could mean something in a URL is escaped.
 fn url(file: &Path) -> Result<String, StoreError> {
-    let wrong = |what: &str| StoreError::Place { path: file.into(), what: what.into() };
-    let text = file.to_str().ok_or_else(|| wrong("its path is not UTF-8"))?;
+    let text = file.to_str().ok_or_else(|| not_utf8(file))?;
     let mut url = "sqlite://".to_owned();
     for byte in text.bytes() {
         match byte {
@@ -241,6 +252,10 @@ fn url(file: &Path) -> Result<String, StoreError> {
         }
     }
     Ok(url + "?mode=rwc")
+}
+
+fn not_utf8(file: &Path) -> StoreError {
+    StoreError::Place { path: file.into(), what: "its path is not UTF-8".into() }
 }
 
 /// SQLite's codes for "no room": for a page, and for the memory it shares between processes.

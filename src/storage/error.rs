@@ -41,6 +41,6 @@ pub enum StoreError {
     Objects(String),
     #[error("the store is closed")]
     Closed,
-    #[error("the store cannot do that yet")]
-    Unsupported,
+    #[error("a store in memory cannot be backed up")]
+    InMemory,
 }

@@ -39,7 +39,7 @@ pub(super) struct Holder {
 struct Signed {
     id: String,
     /// Locked as long as it is open.
-    lock: Option<File>,
+    _lock: Option<File>,
 }
 
 /// A lease that is held here.
@@ -102,7 +102,7 @@ impl Holder {
         let mut tx = self.database.soft().await?;
         sqlx::query("INSERT INTO holder (id, beat) VALUES ($1, 0)").bind(id.as_str()).execute(tx.on()).await?;
         tx.commit().await?;
-        *signed = Some(Signed { id: id.clone(), lock });
+        *signed = Some(Signed { id: id.clone(), _lock: lock });
         Ok(id)
     }
 
@@ -218,7 +218,7 @@ impl Holder {
     pub async fn stop_for_tests(&self, unlock: bool) {
         self.stopped.store(true, Ordering::Relaxed);
         if let (true, Some(signed)) = (unlock, &mut *self.signed.lock().await) {
-            signed.lock = None;
+            signed._lock = None;
         }
     }
 
@@ -240,6 +240,17 @@ impl Holder {
             let _ = std::fs::remove_file(directory.join(id));
         }
         Ok(gone)
+    }
+
+    /// Locked files of holders that are gone from the records, as after a power cut.
+    pub fn delete_files_of_others(&self, living: &std::collections::HashSet<String>) {
+        let Some(Ok(list)) = self.directory.as_ref().map(std::fs::read_dir) else { return };
+        for entry in list.flatten() {
+            let is_living = entry.file_name().to_str().is_some_and(|name| living.contains(name));
+            if !is_living && is_unlocked(entry.path()) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// Buries the dead, and answers who lives.

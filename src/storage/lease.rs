@@ -1,6 +1,6 @@
 //! Leases and pins: who may change a container, and what must not be collected.
 
-use super::database::{hash, number, signed};
+use super::database::{number, signed};
 use super::holder::{Held, Hold};
 use super::{Fence, Inner, StoreError};
 use crate::base::{BlobError, Hash, id};
@@ -224,13 +224,6 @@ impl Inner {
         sqlx::query("UPDATE state SET commits = commits + 1").execute(tx.on()).await?;
         tx.commit().await?;
         Ok(Pin { inner: self, root, id, _hold: hold })
-    }
-
-    /// Roots that living holders keep.
-    pub(super) async fn pinned(&self) -> Result<Vec<Hash>, StoreError> {
-        self.holder.living().await?;
-        let rows = sqlx::query("SELECT root FROM pin").fetch_all(self.database.read()).await?;
-        rows.iter().map(|row| hash(row, 0)).collect()
     }
 }
 

@@ -3,8 +3,12 @@
 //! A [`Store`] keeps a graph of blobs (`base::Blob`: bytes and the ids they lead to) and records that name roots in it. It knows no files.
 //! One commit is all or nothing and durable when it returns. docs/storage.md has the format, the guarantees and how each is tested.
 
+mod backup;
 mod cache;
+mod check;
+mod collect;
 mod commit;
+mod compact;
 mod database;
 mod error;
 mod holder;
@@ -19,6 +23,8 @@ mod records;
 mod rows;
 mod stats;
 
+pub use check::{CheckReport, Problem};
+pub use collect::Collected;
 pub use commit::{Commit, Fence};
 pub use error::StoreError;
 pub use lease::{Lease, Pin};
@@ -75,52 +81,6 @@ impl StoreConfig {
             lease_ttl: Duration::from_secs(10),
         }
     }
-}
-
-/// What a collection did.
-#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
-pub struct Collected {
-    /// Another process is collecting or making a backup: nothing was done.
-    pub skipped: bool,
-    /// Blobs that are in use.
-    pub live_blobs: u64,
-    /// Blobs taken away.
-    pub removed_blobs: u64,
-    /// Packs taken away or written anew.
-    pub removed_packs: u64,
-    /// Bytes the store holds less.
-    pub freed_bytes: u64,
-}
-
-/// What is wrong with a store.
-#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
-pub struct CheckReport {
-    /// Packs read.
-    pub packs: u64,
-    /// Blobs verified.
-    pub blobs: u64,
-    /// Bytes read.
-    pub bytes: u64,
-    /// What is wrong, one sentence each; those that were repaired say so.
-    pub problems: Vec<Problem>,
-}
-
-impl CheckReport {
-    /// Nothing is wrong, or all that was is repaired.
-    pub fn is_clean(&self) -> bool {
-        self.problems.iter().all(|problem| problem.repaired)
-    }
-}
-
-/// One thing that is wrong.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
-pub struct Problem {
-    /// What is wrong, with what, and what it means.
-    pub what: String,
-    /// Ids of the containers, snapshots, … that lose something by it.
-    pub loses: Vec<String>,
-    /// Whether it has been repaired.
-    pub repaired: bool,
 }
 
 /// A handle of an open store; cheap to clone, to be used from any thread, with or without a runtime.
@@ -302,7 +262,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read or written; what was taken away until then was garbage.
     pub async fn collect(&self) -> Result<Collected, StoreError> {
-        Err(StoreError::Unsupported)
+        self.on_its_thread(Inner::collect).await
     }
 
     /// Reads everything, verifies every hash and reference; repairs what can be repaired if asked to.
@@ -310,7 +270,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read or written at all.
     pub async fn check(&self, repair: bool) -> Result<CheckReport, StoreError> {
-        Err(StoreError::Unsupported)
+        self.on_its_thread(move |inner| inner.check(repair)).await
     }
 
     /// Writes a copy of the store, as of one moment, to a directory that is not there or is empty. The store stays in use.
@@ -318,7 +278,8 @@ impl Store {
     /// # Errors
     /// The directory is not empty, or something cannot be read or written.
     pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        Err(StoreError::Unsupported)
+        let to = to.to_owned();
+        self.on_its_thread(move |inner| inner.backup(to)).await
     }
 
     /// What it holds.

@@ -67,6 +67,11 @@ impl Objects {
         self.store.get(&path(name)).await.map_err(unreadable)?.bytes().await.map_err(unreadable)
     }
 
+    /// How many bytes an object has, if it can be told.
+    pub async fn size(&self, name: &str) -> Option<u64> {
+        Some(self.store.head(&path(name)).await.ok()?.size)
+    }
+
     /// Takes an object away. That it is not there is no error.
     pub async fn delete(&self, name: &str) -> Result<(), StoreError> {
         match self.store.delete(&path(name)).await {

@@ -59,14 +59,6 @@ impl Inner {
         thread.map_err(no_thread)?;
         answer.recv().map_err(|_| StoreError::Closed)?
     }
-
-    /// The store's directory, if it has one.
-    pub fn directory(&self) -> Option<&Path> {
-        match &self.config.place {
-            Place::Directory(path) => Some(path),
-            Place::Memory => None,
-        }
-    }
 }
 
 async fn begin(mut config: StoreConfig, runtime: Handle) -> Result<(Arc<Inner>, oneshot::Receiver<()>), StoreError> {

@@ -44,15 +44,6 @@ impl PackWriter {
         PackWriter { bytes: MAGIC.to_vec(), entries: Vec::new(), compressor: zstd::bulk::Compressor::new(1).ok() }
     }
 
-    /// Bytes so far.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// Adds a blob, which must be within [`MAX_BLOB`].
     pub fn add(&mut self, id: Hash, blob: &Blob) {
         let place = self.bytes.len();

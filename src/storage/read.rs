@@ -101,7 +101,11 @@ impl Inner {
                 match self.objects.get(name, location.place..end).await {
                     Ok(bytes) => (bytes, 0),
                     Err(ReadError::NotFound) => return Err(damaged(format!("pack {name} is missing"))),
-                    Err(ReadError::Failed(what)) => return Err(BlobError::Io { id, what }),
+                    Err(ReadError::Failed(what)) => {
+                        let cut = self.objects.size(name).await.filter(|has| has < size);
+                        let cut = cut.map(|has| damaged(format!("pack {name} has {has} bytes instead of {size}")));
+                        return Err(cut.unwrap_or(BlobError::Io { id, what }));
+                    }
                 }
             }
         };

@@ -1,6 +1,8 @@
 //! The store as a whole: what is committed is there, what is not is not.
 
+mod collections;
 mod commits;
+mod damage;
 mod leases;
 mod lists;
 
