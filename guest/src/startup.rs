@@ -18,6 +18,8 @@ struct Request {
     stdin: bool,
     login: bool,
     session: bool,
+    /// The command is what the script file named by the first operand holds: the host has read it.
+    script: bool,
     /// Operands: the script or the name for `$0`, and the positional parameters.
     rest: Vec<Vec<u8>>,
 }
@@ -151,6 +153,7 @@ impl Shell {
                     b"posix" => self.opts.put(Opt::Posix, true),
                     b"verbose" => self.opts.put(Opt::Verbose, true),
                     b"session" => request.session = true,
+                    b"script" => request.script = true,
                     b"rcfile" | b"init-file" => i += 1,
                     b"norc" | b"noprofile" | b"noediting" | b"debugger" | b"restricted" | b"debug" => {}
                     b"version" => {
@@ -234,9 +237,13 @@ impl Shell {
     // ---- where commands come from ----
 
     fn run_request(&mut self, request: Request) -> Run {
-        let Request { command, stdin, login, rest, .. } = request;
+        let Request { command, stdin, login, script, rest, .. } = request;
         let mut rest = rest.into_iter();
         if let Some(text) = command {
+            if script && let Some(name) = rest.next() {
+                self.params = Rc::new(rest.collect());
+                return self.run_script_text(&name, text, login);
+            }
             self.mode = Mode::Command;
             self.opts.command = true;
             if let Some(name) = rest.next() {
@@ -251,7 +258,6 @@ impl Shell {
         }
         match rest.next() {
             Some(path) if !stdin => {
-                self.mode = Mode::Script;
                 self.params = Rc::new(rest.collect());
                 self.run_script(&path, login)
             }
@@ -297,35 +303,40 @@ impl Shell {
     }
 
     fn run_script(&mut self, path: &[u8], login: bool) -> Run {
+        self.mode = Mode::Script;
         let found = match self.sys.stat(path, true) {
             Ok(_) => Rc::from(path),
             Err(_) if !path.contains(&b'/') => self.search_path(path).unwrap_or_else(|| path.into()),
             Err(_) => path.into(),
         };
-        let fail = |shell: &mut Self, name: &[u8], error: &[u8], status| {
-            shell.write_error(&[name, b": ", path, b": ", error, b"\n"].concat());
-            shell.status = status;
-            Err(Unwind::Exit)
-        };
         if self.sys.stat(&found, true).is_ok_and(|s| s.kind == FileKind::Dir) {
-            return fail(self, path, Errno::ISDIR.message().as_bytes(), 126);
+            return self.no_script(path, path, Errno::ISDIR.message().as_bytes(), 126);
         }
         let fd = match self.open_script(&found) {
             Ok(fd) => fd,
             Err(e) => {
-                return fail(
-                    self,
-                    &self.name.clone(),
-                    e.message().as_bytes(),
-                    if e == Errno::NOENT { 127 } else { 126 },
-                );
+                let (name, status) = (self.name.clone(), if e == Errno::NOENT { 127 } else { 126 });
+                return self.no_script(&name, path, e.message().as_bytes(), status);
             }
         };
         let text = self.read_all(fd);
         let _ = self.sys.close(fd);
+        self.run_script_text(path, text, login)
+    }
+
+    /// A script that cannot be run.
+    fn no_script(&mut self, name: &[u8], path: &[u8], error: &[u8], status: i32) -> Run {
+        self.write_error(&[name, b": ", path, b": ", error, b"\n"].concat());
+        self.status = status;
+        Err(Unwind::Exit)
+    }
+
+    /// Runs what a script file holds.
+    fn run_script_text(&mut self, path: &[u8], text: Vec<u8>, login: bool) -> Run {
+        self.mode = Mode::Script;
         let line = text.iter().position(|b| *b == b'\n').unwrap_or(text.len());
         if text[..line.min(80)].contains(&0) {
-            return fail(self, path, b"cannot execute binary file", 126);
+            return self.no_script(path, path, b"cannot execute binary file", 126);
         }
         self.name = path.into();
         self.start_files(login)?;

@@ -74,8 +74,7 @@ pub fn command(args: &ScriptArgs) -> Result<Exec> {
             return Err(UsageError(format!("unknown option {} (see --help)", file.display())).into());
         }
         let script = std::fs::read(file).with_context(|| format!("script {}", file.display()))?;
-        argv.extend([b"-c".to_vec(), script, file.as_bytes().to_vec()]);
-        argv.extend(rest.iter().map(|a| a.as_bytes().to_vec()));
+        return Ok(Exec::script(file.as_bytes(), script, rest.iter().map(|a| a.as_bytes().to_vec())));
     }
     Ok(Exec::program(argv))
 }

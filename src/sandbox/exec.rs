@@ -65,6 +65,13 @@ impl Exec {
         Exec::program([b"bash".to_vec(), b"-c".to_vec(), script.into()])
     }
 
+    /// What a script file holds, run by bash as if it were the file `name` in the sandbox: so `$0` and messages call it. With the standard
+    /// environment.
+    pub fn script(name: impl Into<Vec<u8>>, text: impl Into<Vec<u8>>, args: impl IntoIterator<Item = Vec<u8>>) -> Exec {
+        let start = [b"bash".to_vec(), b"--script".to_vec(), b"-c".to_vec(), text.into(), name.into()];
+        Exec::program(start.into_iter().chain(args))
+    }
+
     /// A program with its arguments, with the standard environment: home and working directory `/home/user`.
     pub fn program(argv: impl IntoIterator<Item = Vec<u8>>) -> Exec {
         let env = [

@@ -82,7 +82,8 @@ pub(super) fn compile(source: &[u8]) -> Program {
     } else if let Err(fault) = compiler.expression() {
         compiler.fail(fault);
     }
-    Program { source: source.into(), ops: compiler.ops, elements: compiler.elements }
+    let powers = compiler.ops.iter().any(|op| matches!(op, Op::Binary(Binary::Pow, _)));
+    Program { source: source.into(), ops: compiler.ops, elements: compiler.elements, powers }
 }
 
 impl<'a> Compiler<'a> {

@@ -5,6 +5,7 @@
 //! recurses, so nesting costs memory only.
 
 mod compile;
+mod idle;
 mod lex;
 mod program;
 #[cfg(test)]

@@ -11,6 +11,8 @@ pub(super) struct Program {
     pub source: Rc<[u8]>,
     pub ops: Vec<Op>,
     pub elements: Vec<Element>,
+    /// There is a `**`.
+    pub powers: bool,
 }
 
 /// `name[subscript]` as it stands in the source. `@` and an empty subscript are told apart when it is used.

@@ -1,7 +1,7 @@
 //! Runs compiled expressions. Variables whose value is an expression and subscripts run in frames of their own.
 
 use super::program::{Binary, Op, Program, Target, plain_number};
-use super::{ArithEnv, ArithError, Element, Key, Value, compile};
+use super::{ArithEnv, ArithError, Element, Key, Value, compile, idle};
 use std::rc::Rc;
 
 /// How deep variables may refer to variables.
@@ -116,22 +116,22 @@ impl<E: ArithEnv + ?Sized> Vm<'_, E> {
                     self.subscript(ElementOp::Store(element), &mut program, &mut pc)?;
                 }
                 Op::Fail(fault) => return Err(self.in_subscript(program.fault(fault))),
-                Op::Jump(to) => pc = to as usize,
+                Op::Jump(to) => pc = self.skip(&program, pc, to)?,
                 Op::JumpZero(to) => {
                     if self.pop() == 0 {
-                        pc = to as usize;
+                        pc = self.skip(&program, pc, to)?;
                     }
                 }
                 Op::AndJump(to) => {
                     if self.pop() == 0 {
                         self.stack.push(0);
-                        pc = to as usize;
+                        pc = self.skip(&program, pc, to)?;
                     }
                 }
                 Op::OrJump(to) => {
                     if self.pop() != 0 {
                         self.stack.push(1);
-                        pc = to as usize;
+                        pc = self.skip(&program, pc, to)?;
                     }
                 }
                 op => self.straight(op, &program)?,
@@ -174,6 +174,14 @@ impl<E: ArithEnv + ?Sized> Vm<'_, E> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Leaves out what is not evaluated, as far as `to`.
+    fn skip(&self, program: &Program, pc: usize, to: u32) -> Result<usize, ArithError> {
+        if program.powers {
+            idle::read(program, pc, to as usize).map_err(|error| self.in_subscript(error))?;
+        }
+        Ok(to as usize)
     }
 
     fn pop(&mut self) -> i64 {
@@ -334,7 +342,7 @@ fn binary(op: Binary, a: i64, b: i64) -> Result<i64, &'static str> {
 }
 
 /// A binary operation on operands that suit it; everything wraps around.
-fn total(op: Binary, a: i64, b: i64) -> i64 {
+pub(super) fn total(op: Binary, a: i64, b: i64) -> i64 {
     match op {
         Binary::Add => a.wrapping_add(b),
         Binary::Sub => a.wrapping_sub(b),
