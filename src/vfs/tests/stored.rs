@@ -90,6 +90,9 @@ fn rich_tree() -> Tree {
     }
     f.put("small", "text").unwrap();
     f.put("a/large", (0..200_000u32).map(|n| (n / 7) as u8).collect::<Vec<_>>()).unwrap();
+    for copy in ["copy", "a/copy", "a/b/copy"] {
+        f.put(copy, (0..1_300_000u32).map(|n| (n >> 8) as u8 ^ n as u8).collect::<Vec<_>>()).unwrap();
+    }
     for link in ["a/link", "a/b/link", "link"] {
         f.link("a/large", link).unwrap();
     }

@@ -127,6 +127,7 @@ fn put_node<V: Value>(node: &Arc<Node<V>>, to: &mut Encoder, saver: &mut Saver) 
         to.link(hash);
         return Ok(());
     }
+    let arrived = saver.arrive();
     let before = to.position();
     to.byte(INLINE);
     let start = to.position();
@@ -139,7 +140,7 @@ fn put_node<V: Value>(node: &Arc<Node<V>>, to: &mut Encoder, saver: &mut Saver) 
         let blob = to.split_off(start).into_blob();
         to.truncate(before);
         put_link(node.span(), to);
-        to.link(saver.give_node(blob, node));
+        to.link(saver.give_node(blob, node, arrived));
     }
     Ok(())
 }

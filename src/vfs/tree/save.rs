@@ -6,7 +6,8 @@ use super::file::{Data, StoredChunk};
 use super::format::{self, Value};
 use crate::base::{Blob, BlobError, Hash, StoreTag};
 use crate::vfs::map::{Lazy, Mark, Node, Read};
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What a store must be given to have a tree.
@@ -14,7 +15,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 pub struct Save {
     /// The tree's root blob: what to load it by.
     pub root: Hash,
-    /// The blobs the store lacks, each once: first the chunks of files, then the nodes, those led to first. So what is walked is together.
+    /// The blobs the store lacks, each once, those led to first: the chunks of files, then the nodes. Backwards it is the order of a walk, so a store
+    /// that keeps them so reads on in one direction.
     pub blobs: Vec<(Hash, Blob)>,
     tag: StoreTag,
     marked: Vec<Arc<dyn Marked>>,
@@ -69,15 +71,23 @@ pub(super) struct Saver {
     tag: StoreTag,
     all: bool,
     chunks: Vec<(Hash, Blob)>,
-    nodes: Vec<(Hash, Blob)>,
-    /// What is in these.
-    given: HashSet<Hash>,
+    chunks_given: HashSet<Hash>,
+    /// With the time at which a walk last came to each.
+    nodes: HashMap<Hash, (usize, Blob)>,
+    now: usize,
     marked: Vec<Arc<dyn Marked>>,
 }
 
 impl Saver {
     fn new(tag: StoreTag, all: bool) -> Saver {
-        Saver { tag, all, chunks: Vec::new(), nodes: Vec::new(), given: HashSet::new(), marked: Vec::new() }
+        let (chunks, chunks_given) = (Vec::new(), HashSet::new());
+        Saver { tag, all, chunks, chunks_given, nodes: HashMap::new(), now: 0, marked: Vec::new() }
+    }
+
+    /// The time at which the walk comes to the next node.
+    pub(super) fn arrive(&mut self) -> usize {
+        self.now += 1;
+        self.now
     }
 
     /// The hash of what bears this mark, if the store has it and it need not be given again.
@@ -95,13 +105,12 @@ impl Saver {
         self.is_from(lazy.tag()) && !(self.all && lazy.loaded().is_some())
     }
 
-    /// Gives the store a map's node; its hash.
-    pub(super) fn give_node<V: Value>(&mut self, blob: Blob, node: &Arc<Node<V>>) -> Hash {
+    /// Gives the store a map's node, to which the walk came at `arrived`; its hash.
+    pub(super) fn give_node<V: Value>(&mut self, blob: Blob, node: &Arc<Node<V>>, arrived: usize) -> Hash {
         let hash = node.mark.hash_or(|| blob.id());
         self.marked.push(node.clone());
-        if self.given.insert(hash) {
-            self.nodes.push((hash, blob));
-        }
+        // Of one that several lead to, the last time counts: then it is before all of them.
+        self.nodes.insert(hash, (arrived, blob));
         hash
     }
 
@@ -110,7 +119,7 @@ impl Saver {
         let blob = data.blob();
         let hash = data.mark.hash_or(|| blob.id());
         self.marked.push(data.clone());
-        if self.given.insert(hash) {
+        if self.chunks_given.insert(hash) {
             self.chunks.push((hash, blob));
         }
         hash
@@ -118,10 +127,20 @@ impl Saver {
 
     /// Gives the store a chunk that another has.
     pub(super) fn give_stored(&mut self, chunk: &StoredChunk) -> Read<()> {
-        if self.given.insert(chunk.hash) {
+        if self.chunks_given.insert(chunk.hash) {
             self.chunks.push((chunk.hash, Blob { links: Vec::new(), data: chunk.read()? }));
         }
         Ok(())
+    }
+
+    /// All blobs, in the order that [`Save::blobs`] promises, and what is to be told that they are stored.
+    fn finish(self) -> (Vec<(Hash, Blob)>, Vec<Arc<dyn Marked>>) {
+        let mut nodes: Vec<_> = self.nodes.into_iter().collect();
+        nodes.sort_unstable_by_key(|(_, (arrived, _))| Reverse(*arrived));
+        let mut blobs = self.chunks;
+        blobs.reverse();
+        blobs.extend(nodes.into_iter().map(|(hash, (_, blob))| (hash, blob)));
+        (blobs, self.marked)
     }
 }
 
@@ -141,11 +160,10 @@ impl Tree {
         let blob = root.into_blob();
         let root = blob.id();
         if !self.saved.is(tag, root) || all {
-            saver.nodes.push((root, blob));
+            saver.nodes.insert(root, (0, blob));
         }
-        let mut blobs = saver.chunks;
-        blobs.append(&mut saver.nodes);
-        Ok(Save { root, blobs, tag, marked: saver.marked, saved: self.saved.clone() })
+        let (blobs, marked) = saver.finish();
+        Ok(Save { root, blobs, tag, marked, saved: self.saved.clone() })
     }
 }
 
