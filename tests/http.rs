@@ -3,6 +3,8 @@
 #[path = "http/client.rs"]
 mod client;
 mod common;
+#[path = "http/containers.rs"]
+mod containers;
 #[path = "http/hostile.rs"]
 mod hostile;
 #[path = "http/keys.rs"]

@@ -72,7 +72,8 @@ impl Reader {
 pub(super) struct Fault(std::sync::Arc<std::sync::Mutex<Option<ApiError>>>);
 
 impl Fault {
-    fn set(&self, error: ApiError) {
+    /// Keeps what went wrong.
+    pub fn set(&self, error: ApiError) {
         *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
     }
 

@@ -11,6 +11,8 @@ pub struct ApiConfig {
     pub limits: Limits,
     /// Largest body that is read into memory: JSON, forms, tar archives of a run. Bytes.
     pub body_bytes: u64,
+    /// Largest file that is uploaded, and largest archive that is unpacked in a container, in bytes.
+    pub upload_bytes: u64,
     /// Header fields of a request.
     pub headers: usize,
     /// A request's line and header fields, in bytes. At least 8,192.
@@ -33,6 +35,8 @@ pub struct ApiConfig {
     pub outputs_files: usize,
     /// Names (without port) under which the service may be asked for besides the loopback's; `*` is any.
     pub hosts: Vec<String>,
+    /// Models that `/v1/models` lists.
+    pub models: Vec<String>,
     /// How long commands that run may go on when the service is told to stop.
     pub grace: Duration,
     /// A comment is sent this often into a stream of events in which nothing happens.
@@ -44,6 +48,7 @@ impl Default for ApiConfig {
         ApiConfig {
             limits: Limits::default(),
             body_bytes: 64 << 20,
+            upload_bytes: 513 << 20,
             headers: 100,
             header_bytes: 64 << 10,
             header_timeout: Duration::from_secs(10),
@@ -55,6 +60,7 @@ impl Default for ApiConfig {
             outputs_bytes: 64 << 20,
             outputs_files: 10_000,
             hosts: Vec::new(),
+            models: Vec::new(),
             grace: Duration::from_secs(10),
             keep_alive: Duration::from_secs(15),
         }

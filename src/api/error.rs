@@ -120,6 +120,20 @@ impl ApiError {
         ApiError::request(StatusCode::FORBIDDEN, message).code(code)
     }
 
+    /// 404: no such thing, or none that this key may know of.
+    pub fn not_found(what: &str, name: &str) -> ApiError {
+        let name: String = name.chars().take(100).collect();
+        let mut letters = what.chars();
+        let what: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+        ApiError::request(StatusCode::NOT_FOUND, format!("{what} with id '{name}' not found."))
+    }
+
+    /// 404: no such model.
+    pub fn no_model(id: &str) -> ApiError {
+        let id: String = id.chars().take(100).collect();
+        ApiError::request(StatusCode::NOT_FOUND, format!("The model '{id}' does not exist.")).code("model_not_found")
+    }
+
     /// 404: no such route.
     pub fn no_route(method: &Method, path: &str) -> ApiError {
         let path: String = path.chars().take(200).collect();
@@ -137,6 +151,17 @@ impl ApiError {
     pub fn body_timeout() -> ApiError {
         ApiError::request(StatusCode::REQUEST_TIMEOUT, "The request's body did not arrive in time.")
             .code("request_timeout")
+    }
+
+    /// 409. The stock clients try again by themselves unless told otherwise.
+    pub fn conflict(code: &'static str, message: impl Into<Cow<'static, str>>) -> ApiError {
+        ApiError::request(StatusCode::CONFLICT, message).code(code)
+    }
+
+    /// 507: there is no room for what is to be kept.
+    pub fn storage_full() -> ApiError {
+        let message = "There is no room left to keep this; nothing was changed. Remove what is no longer needed.";
+        ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "insufficient_quota", message).code("storage_full").not_again()
     }
 
     /// 413.

@@ -43,6 +43,16 @@ impl Caller {
         self.key.as_ref().map_or("", |key| &key.id)
     }
 
+    /// Whose things are made and listed; `None`: nobody's in particular, and everybody's.
+    pub fn owner(&self) -> Option<String> {
+        self.key.as_ref().map(|key| key.owner.clone())
+    }
+
+    /// Whether something of `owner` may be known to the caller.
+    pub fn may_see(&self, owner: Option<&str>) -> bool {
+        self.key.as_ref().is_none_or(|key| owner == Some(key.owner.as_str()))
+    }
+
     /// How much of it.
     pub fn quotas(&self) -> &Quotas {
         const NONE: &Quotas = &Quotas {

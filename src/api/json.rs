@@ -1,5 +1,6 @@
 //! JSON bodies, and what is wrong with them in the reference's words.
 
+use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -7,7 +8,21 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Path;
 
+use super::body::Reader;
 use super::error::ApiError;
+use super::fields::Fields;
+use super::service::Service;
+
+/// Reads a request whose body is JSON and that has no query.
+pub(super) async fn read<T: DeserializeOwned>(service: &Service, request: Request) -> Result<T, ApiError> {
+    let (parts, body) = request.into_parts();
+    Fields::query(parts.uri.query())?.finish()?;
+    if !is_json(&parts.headers) {
+        return Err(ApiError::media_type("application/json"));
+    }
+    let config = &service.0.config;
+    parse(&Reader::new(&parts.headers, body, config.body_bytes, config)?.all().await?)
+}
 
 /// Parses a body; says which field is wrong, and how.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {

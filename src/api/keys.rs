@@ -6,6 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use serde::{Deserialize, Serialize};
 
 use crate::base::id;
+use crate::storage::{Change, Commit, DocumentQuery, DocumentRecord, Order, Store, StoreError};
+
+/// The kind of their documents in the store.
+const KIND: &str = "key";
 
 /// What secrets start with, so that people and scanners recognize them.
 const SECRET_PREFIX: &str = "coq_";
@@ -109,6 +113,35 @@ impl Keys {
         let keys: Vec<Arc<Key>> = kept.into_iter().map(Arc::new).collect();
         let by_hash = keys.iter().map(|key| (key.hash.clone(), key.clone())).collect();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Table { keys, by_hash };
+    }
+
+    /// All keys of a store, oldest first.
+    ///
+    /// # Errors
+    /// The store failed, or a key in it cannot be read.
+    pub async fn read(store: &Store) -> Result<Vec<Key>, StoreError> {
+        let query = DocumentQuery { order: Order::Ascending, ..DocumentQuery::of(KIND) };
+        let records = store.documents(&query).await?;
+        let damaged = |id, error: serde_json::Error| StoreError::Record { what: id, why: error.to_string() };
+        records.into_iter().map(|r| serde_json::from_value(r.body).map_err(|error| damaged(r.id, error))).collect()
+    }
+
+    /// Keeps a key in a store, in the place of the one with its id.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn keep(store: &Store, key: &Key) -> Result<(), StoreError> {
+        let record = DocumentRecord {
+            kind: KIND.into(),
+            id: key.id.clone(),
+            owner: Some(key.owner.clone()),
+            created_at_ms: key.created_at_ms,
+            expires_at_ms: None,
+            links: Vec::new(),
+            body: serde_json::to_value(key)
+                .map_err(|e| StoreError::Record { what: key.id.clone(), why: e.to_string() })?,
+        };
+        store.commit(Commit { changes: vec![Change::PutDocument(record)], ..Commit::default() }).await
     }
 
     /// Makes a key; its secret is known to nobody else and cannot be had again.

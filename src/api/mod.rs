@@ -10,26 +10,41 @@
 //! client's is kept in memory without a bound. A client that goes away takes what runs for it along.
 
 mod admission;
+mod archive;
 mod body;
 mod config;
+mod container_exec;
+mod container_files;
+mod containers;
 mod error;
 mod exec;
 mod fields;
+mod files;
 mod form;
 mod gate;
 mod glob;
 mod health;
+mod history;
+mod inflate;
 mod json;
+mod kept;
 mod keys;
 mod metrics;
+mod models;
 mod openapi;
+mod path;
 mod place;
+mod refusal;
 mod router;
 mod run;
 mod server;
 mod service;
+mod skill_folder;
+mod skills;
 mod sse;
+mod upkeep;
 mod wire;
+mod zip;
 
 pub use config::ApiConfig;
 pub use keys::{Key, KeyError, Keys, NewKey, Quotas, Scope};

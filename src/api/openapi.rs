@@ -7,12 +7,24 @@ use axum::response::{Html, IntoResponse, Response};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::{error, run, wire};
+use super::{archive, container_exec, container_files, containers, error, files, history, models, run, skills, wire};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Coquina", description = "Containers, files and one-shot runs of bash in WebAssembly."),
-    paths(run::run),
+    paths(
+        run::run,
+        containers::create, containers::list, containers::get, containers::remove,
+        container_files::create, container_files::list, container_files::get, container_files::content, container_files::remove,
+        container_exec::run,
+        history::log, history::snapshot, history::snapshots, history::remove_snapshot, history::fork, history::restore, history::diff,
+        history::merge, history::proposals, history::proposal, history::proposal_diff, history::apply, history::discard,
+        archive::export, archive::import,
+        files::create, files::list, files::get, files::content, files::remove,
+        skills::create, skills::list, skills::get, skills::update, skills::remove, skills::content, skills::create_version,
+        skills::versions, skills::version, skills::remove_version, skills::version_content,
+        models::list, models::get,
+    ),
     components(schemas(error::ErrorBody, wire::Event)),
     modifiers(&Bearer)
 )]

@@ -3,12 +3,14 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use super::error::ApiError;
 use super::gate::{self, Gate};
 use super::service::Service;
-use super::{health, openapi, run};
+use super::{
+    archive, container_exec, container_files, containers, files, health, history, models, openapi, run, skills,
+};
 
 /// The routes, behind the gate.
 pub(super) fn router(service: &Service, check_hosts: bool) -> Router {
@@ -21,6 +23,39 @@ pub(super) fn router(service: &Service, check_hosts: bool) -> Router {
         .route("/docs", get(openapi::page))
         // One command in a sandbox of its own.
         .route("/v1/run", post(run::run))
+        // The reference's containers and their files.
+        .route("/v1/containers", get(containers::list).post(containers::create))
+        .route("/v1/containers/{id}", get(containers::get).delete(containers::remove))
+        .route("/v1/containers/{id}/files", get(container_files::list).post(container_files::create))
+        .route("/v1/containers/{id}/files/{file}", get(container_files::get).delete(container_files::remove))
+        .route("/v1/containers/{id}/files/{file}/content", get(container_files::content))
+        // What containers can do beyond the reference.
+        .route("/v1/containers/{id}/exec", post(container_exec::run))
+        .route("/v1/containers/{id}/log", get(history::log))
+        .route("/v1/containers/{id}/snapshots", get(history::snapshots).post(history::snapshot))
+        .route("/v1/containers/{id}/snapshots/{snapshot}", delete(history::remove_snapshot))
+        .route("/v1/containers/{id}/fork", post(history::fork))
+        .route("/v1/containers/{id}/restore", post(history::restore))
+        .route("/v1/containers/{id}/diff", get(history::diff))
+        .route("/v1/containers/{id}/merge", post(history::merge))
+        .route("/v1/containers/{id}/proposals", get(history::proposals))
+        .route("/v1/containers/{id}/proposals/{proposal}", get(history::proposal))
+        .route("/v1/containers/{id}/proposals/{proposal}/diff", get(history::proposal_diff))
+        .route("/v1/containers/{id}/proposals/{proposal}/apply", post(history::apply))
+        .route("/v1/containers/{id}/proposals/{proposal}/discard", post(history::discard))
+        .route("/v1/containers/{id}/archive", get(archive::export).post(archive::import))
+        // The reference's files, skills and models.
+        .route("/v1/files", get(files::list).post(files::create))
+        .route("/v1/files/{id}", get(files::get).delete(files::remove))
+        .route("/v1/files/{id}/content", get(files::content))
+        .route("/v1/skills", get(skills::list).post(skills::create))
+        .route("/v1/skills/{id}", get(skills::get).post(skills::update).delete(skills::remove))
+        .route("/v1/skills/{id}/content", get(skills::content))
+        .route("/v1/skills/{id}/versions", get(skills::versions).post(skills::create_version))
+        .route("/v1/skills/{id}/versions/{version}", get(skills::version).delete(skills::remove_version))
+        .route("/v1/skills/{id}/versions/{version}/content", get(skills::version_content))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{id}", get(models::get))
         .fallback(no_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Gate { service: service.clone(), check_hosts }, gate::pass))

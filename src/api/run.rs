@@ -40,7 +40,7 @@ pub(super) async fn run(
     let permit = service.0.admission.admit(caller.share(), caller.quotas(), work.limits.memory_bytes).await?;
     let sandbox = Snapshot::new(work.tree, None);
     let config = SandboxConfig { limits: work.limits, ..SandboxConfig::default() };
-    let sandbox = Sandbox::open(&service.0.image, &sandbox, config).map_err(|error| {
+    let sandbox = Sandbox::open(service.image(), &sandbox, config).map_err(|error| {
         tracing::error!(%error, "no sandbox");
         ApiError::internal()
     })?;
@@ -117,7 +117,7 @@ async fn read(service: &Service, request: Request) -> Result<Work, ApiError> {
     };
     let size =
         archive.as_ref().map_or(0, bytes::Bytes::len) + run.files.iter().flatten().map(|f| f.1.0.len()).sum::<usize>();
-    let (limits, tree) = (config.limits.clone(), service.0.image.tree().clone());
+    let (limits, tree) = (config.limits.clone(), service.image().tree().clone());
     offload(size, move || understand(run, archive.as_deref(), &limits, tree)).await
 }
 

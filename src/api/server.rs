@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -24,6 +25,7 @@ use tower::ServiceExt as _;
 use super::config::ApiConfig;
 use super::router::router;
 use super::service::Service;
+use super::upkeep;
 
 /// Streams of one HTTP/2 connection at a time.
 const HTTP2_STREAMS: u32 = 128;
@@ -60,7 +62,7 @@ pub fn tls(certificates: &[u8], key: &[u8]) -> Result<TlsAcceptor, TlsError> {
 /// Answers connections of `listener` until `stop` resolves; then lets what runs end, for [`ApiConfig::grace`] at most.
 ///
 /// # Errors
-/// When the listener has no address. Errors of single connections end those.
+/// When the listener has no address, or not all that was done could be stored at the end. Errors of single connections end those.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -76,6 +78,8 @@ pub async fn serve(
         service: service.clone(),
         places: Arc::new(Semaphore::new(config.connections)),
     });
+    let mut rounds = JoinSet::new();
+    rounds.spawn(upkeep::run(service.clone()));
     let (graceful, (cut, _)) = (GracefulShutdown::new(), watch::channel(()));
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -108,7 +112,9 @@ pub async fn serve(
     }
     let _ = cut.send(());
     cut.closed().await;
-    Ok(())
+    rounds.shutdown().await;
+    let closed = service.0.containers.shutdown().await;
+    closed.map_err(io::Error::other)
 }
 
 /// What the connections of a listener share.

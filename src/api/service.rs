@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use super::admission::Admission;
 use super::config::ApiConfig;
+use super::kept::{self, Kept};
 use super::keys::Keys;
 use super::metrics::Metrics;
+use crate::container::Containers;
 use crate::sandbox::Image;
 
 /// The service: cheap to clone, once a process.
@@ -16,20 +18,33 @@ pub struct Service(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub config: ApiConfig,
-    pub image: Image,
+    pub containers: Containers,
+    pub kept: Kept,
+    /// Held while something kept is read, changed and kept again.
+    pub notes: Mutex<()>,
     pub keys: Keys,
     pub admission: Admission,
     pub metrics: Metrics,
+    /// When the service was started, in seconds since 1970.
+    pub started_at: i64,
     /// Turns true when the service is told to stop.
     pub stopping: watch::Sender<bool>,
 }
 
 impl Service {
-    /// A service over `image` for those who have one of `keys`; for everybody if there are none.
-    pub fn new(image: Image, keys: Keys, config: ApiConfig) -> Service {
+    /// A service over `containers` for those who have one of `keys`; for everybody if there are none.
+    pub fn new(containers: Containers, keys: Keys, config: ApiConfig) -> Service {
         let admission = Admission::new(config.execs, config.queue, config.queue_timeout);
         let (stopping, _) = watch::channel(false);
-        Service(Arc::new(Inner { config, image, keys, admission, metrics: Metrics::new(), stopping }))
+        let kept = Kept::new(containers.store().clone());
+        let (metrics, started_at) = (Metrics::new(), kept::now_ms().div_euclid(1000));
+        let notes = Mutex::default();
+        Service(Arc::new(Inner { config, containers, kept, notes, keys, admission, metrics, started_at, stopping }))
+    }
+
+    /// The image that runs are made over.
+    pub(super) fn image(&self) -> &Image {
+        self.0.containers.image()
     }
 
     /// The keys, to be replaced when they have changed.

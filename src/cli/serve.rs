@@ -10,10 +10,13 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{UsageError, quantity, setup};
+use super::boxes::args::PlaceArgs;
+use super::{UsageError, quantity, setup, store};
 use crate::api::{self, ApiConfig, Keys, Service};
 use crate::base::Limits;
+use crate::container::{Containers, ContainersConfig};
 use crate::sandbox::{Engine, EngineConfig};
+use crate::storage::{Store, StoreConfig};
 
 /// Where the service listens if nothing else is said: this machine only.
 const LISTEN: &str = "127.0.0.1:8320";
@@ -54,6 +57,18 @@ pub struct ServeArgs {
     /// How the log on standard error looks; `RUST_LOG` says what is in it.
     #[arg(long, value_enum, default_value = "text")]
     pub log: LogFormat,
+    /// Where containers, files and keys are kept; else $COQUINA_STORE, else `coquina` in the user's data directory.
+    #[arg(long, value_name = "DIR", conflicts_with = "in_memory")]
+    pub store: Option<PathBuf>,
+    /// Refuse what would make the store bigger than this.
+    #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
+    pub store_quota: Option<u64>,
+    /// Keep nothing on disk: all is gone when the service stops.
+    #[arg(long)]
+    pub in_memory: bool,
+    /// A model that `/v1/models` lists.
+    #[arg(long = "model", value_name = "ID")]
+    pub models: Vec<String>,
     /// The root image's folder; else $COQUINA_IMAGE, else `image` beside this program.
     #[arg(long, value_name = "DIR")]
     pub image: Option<PathBuf>,
@@ -72,8 +87,6 @@ pub enum LogFormat {
 pub fn serve(args: &ServeArgs) -> Result<u8> {
     start_log(args.log);
     let config = config(args)?;
-    let keys = Keys::default();
-    check_exposure(args, &keys)?;
     let tls = args.tls_cert.as_ref().zip(args.tls_key.as_ref()).map(|(certificates, key)| {
         let read = |path: &PathBuf| std::fs::read(path).with_context(|| path.display().to_string());
         anyhow::Ok(api::tls(&read(certificates)?, &read(key)?)?)
@@ -81,9 +94,14 @@ pub fn serve(args: &ServeArgs) -> Result<u8> {
     let tls = tls.transpose()?;
     let engine = EngineConfig { cache_dir: setup::cache_dir(), ..EngineConfig::default() };
     let engine = Engine::new(&engine).map_err(|e| anyhow::anyhow!("the engine cannot be started: {e:#}"))?;
-    let service = Service::new(setup::image(&engine, args.image.as_deref())?, keys, config);
+    let image = setup::image(&engine, args.image.as_deref())?;
+    let store = store(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("the runtime cannot be started")?.block_on(async {
+        let keys = Keys::new(Keys::read(&store).await?);
+        check_exposure(args, &keys)?;
+        let containers = Containers::open(image, store, ContainersConfig::default());
+        let service = Service::new(containers, keys, config);
         let listener =
             TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
         let scheme = if tls.is_some() { "https" } else { "http" };
@@ -102,12 +120,23 @@ pub fn serve(args: &ServeArgs) -> Result<u8> {
     })
 }
 
+/// Opens the store.
+fn store(args: &ServeArgs) -> Result<Store> {
+    let (store, store_quota) = (args.store.clone(), args.store_quota);
+    if !args.in_memory {
+        return store::open(&PlaceArgs { store, store_quota, image: None, json: false });
+    }
+    let config = StoreConfig::memory();
+    Ok(Store::open(StoreConfig { quota_bytes: store_quota.unwrap_or(config.quota_bytes), ..config })?)
+}
+
 fn config(args: &ServeArgs) -> Result<ApiConfig> {
     let mut limits = Limits::default();
     limits.fuel = args.fuel.unwrap_or(limits.fuel);
     limits.memory_bytes = args.memory.unwrap_or(limits.memory_bytes);
     limits.wall_time_ms = args.timeout.unwrap_or(limits.wall_time_ms);
-    let config = ApiConfig { limits, hosts: args.hosts.clone(), ..ApiConfig::default() };
+    let (hosts, models) = (args.hosts.clone(), args.models.clone());
+    let config = ApiConfig { limits, hosts, models, ..ApiConfig::default() };
     Ok(ApiConfig { execs: args.execs.unwrap_or(config.execs), ..config })
 }
 

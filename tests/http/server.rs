@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use coquina::api::{ApiConfig, Key, Keys, Service, serve};
+use coquina::container::{Containers, ContainersConfig};
+use coquina::storage::{Store, StoreConfig};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -29,7 +31,14 @@ impl Server {
     pub fn with(config: ApiConfig, keys: impl IntoIterator<Item = Key>) -> Server {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime starts");
-        let service = Service::new(image().clone(), Keys::new(keys), config);
+        let store = Store::open(StoreConfig::memory()).expect("a store opens");
+        let service = runtime.block_on(async {
+            for key in keys {
+                Keys::keep(&store, &key).await.expect("it can be kept");
+            }
+            let keys = Keys::new(Keys::read(&store).await.expect("they can be read"));
+            Service::new(Containers::open(image().clone(), store, ContainersConfig::default()), keys, config)
+        });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free");
         let address = listener.local_addr().expect("it has an address");
         let (stop, stopped) = oneshot::channel();
@@ -122,7 +131,7 @@ fn what_does_not_end_in_time_is_cancelled() {
 #[test]
 fn the_program_serves_until_it_is_told_to_stop() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_coquina"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--timeout", "30"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--timeout", "30", "--in-memory"])
         .env("COQUINA_IMAGE", image_dir())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -144,7 +153,12 @@ fn the_program_does_not_let_strangers_in_unasked() {
         (&["--listen", "0.0.0.0:0"][..], "can be reached from other machines"),
         (&["--listen", "0.0.0.0:0", "--insecure", "yes"], "must be followed by the words"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_coquina")).arg("serve").args(words).output().expect("it runs");
+        let output = Command::new(env!("CARGO_BIN_EXE_coquina"))
+            .args(["serve", "--in-memory"])
+            .env("COQUINA_IMAGE", image_dir())
+            .args(words)
+            .output()
+            .expect("it runs");
         assert_eq!(output.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::content::Content;
+use super::history::{Changes, LandedObject};
 use crate::api::error::ApiError;
 use crate::base::Limits;
 use crate::sandbox::{Finished, Metering, Outcome};
@@ -96,6 +97,12 @@ pub(in crate::api) struct Answer {
     /// Files that `outputs` asked for but that were too many or too large together.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files_omitted: Vec<String>,
+    /// Of a container's command: the log record or the proposal that it left.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub landed: Option<LandedObject>,
+    /// Of a container's command: what it changed.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
 }
 
 impl Answer {

@@ -1,12 +1,27 @@
 //! The JSON of requests and answers, a file for each resource. Types only, and how they come from the rooms below.
 
+mod container;
 mod content;
 mod exec;
+mod file;
+mod history;
+mod list;
 mod run;
+mod skill;
 
+pub(super) use container::{
+    ContainerFile, ContainerObject, CopyFile, CreateContainer, SkillParam, SkillSource, display_name, rename,
+};
 pub(super) use content::Content;
 pub(super) use exec::{Answer, Event, LimitsParam};
+pub(super) use file::{FileObject, Purpose};
+pub(super) use history::{
+    Changes, ExecRequest, ForkRequest, LandedObject, LogEntry, ProposalObject, SnapshotObject, SnapshotRequest,
+    StateRequest,
+};
+pub(super) use list::{Deleted, List, Page};
 pub(super) use run::RunRequest;
+pub(super) use skill::{SetDefault, SkillObject, VersionDeleted, VersionObject};
 
 use super::error::ApiError;
 

@@ -1,0 +1,130 @@
+//! `POST /v1/containers/{id}/exec`: a command in a container.
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use tokio::task::spawn_blocking;
+
+use super::admission::Permit;
+use super::error::ApiError;
+use super::gate::Caller;
+use super::json::{self, Json};
+use super::path::Ids;
+use super::service::Service;
+use super::wire::{self, Answer, Changes, ExecRequest};
+use super::{containers, exec, sse};
+use crate::base::Limits;
+use crate::container::{ExecOptions, RunningExec};
+use crate::sandbox::{Exec, Output, Stdin};
+
+/// Runs a command in a container.
+#[utoipa::path(post, path = "/v1/containers/{container_id}/exec", tag = "exec", params(("container_id" = String, Path)),
+    request_body = ExecRequest, responses((status = 200, description = "The command ended, in whatever way", body = Answer)))]
+pub(super) async fn run(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    Ids(id): Ids<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let asked: ExecRequest = json::read(&service, request).await?;
+    let container = containers::find(&service, &caller, &id).await?;
+    let streamed = asked.stream.unwrap_or(false);
+    let (exec, options) = understand(asked, &container.settings.limits)?;
+    let memory = container.settings.limits.memory_bytes;
+    let permit = service.0.admission.admit(caller.share(), caller.quotas(), memory).await?;
+    let (streams, running) = service.0.containers.start(&container.id, exec, options).await?;
+    let cancel = running.canceller();
+    let job = Job { service, caller, streamed, _permit: permit };
+    if !streamed {
+        // The command would go on without whoever asked for it.
+        let client_gone = OnDrop(Some(cancel));
+        let answer = job.finish(running).await;
+        client_gone.disarm();
+        return Ok(Json(answer?).into_response());
+    }
+    let (events, response) = sse::channel(job.service.0.config.keep_alive);
+    tokio::spawn(exec::stream(events, streams, cancel, job.finish(running)));
+    Ok(response)
+}
+
+/// Does something if it is dropped before it is disarmed.
+struct OnDrop<F: Fn()>(Option<F>);
+
+impl<F: Fn()> OnDrop<F> {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(then) = &self.0 {
+            then();
+        }
+    }
+}
+
+/// A command that runs.
+struct Job {
+    service: Service,
+    caller: Caller,
+    streamed: bool,
+    _permit: Permit,
+}
+
+impl Job {
+    async fn finish(self, running: RunningExec) -> Result<Answer, ApiError> {
+        let done = running.finish().await?;
+        let finished = &done.finished;
+        exec::book(&self.service, &self.caller, &finished.outcome, &finished.metering);
+        let landed = done.landed.clone().into();
+        let compared = spawn_blocking(move || {
+            let changes = done.changes().map(Changes::new);
+            (done, changes)
+        });
+        let (done, changes) = compared.await.map_err(|_| ApiError::internal().not_again())?;
+        // It is committed: that it cannot be told what it changed does not make it fail.
+        let changes =
+            changes.inspect_err(|error| tracing::error!(%error, "what a command changed cannot be read")).ok();
+        let answer = match self.streamed {
+            true => Answer::streamed(done.finished.outcome, done.finished.metering),
+            false => Answer::captured(done.finished),
+        };
+        Ok(Answer { landed: Some(landed), changes, ..answer })
+    }
+}
+
+/// Checks a request. Limits that hold for a whole container are not a command's to narrow.
+fn understand(asked: ExecRequest, most: &Limits) -> Result<(Exec, ExecOptions), ApiError> {
+    if asked.command.contains('\0') {
+        return Err(ApiError::invalid_value("command", "a command has no NUL"));
+    }
+    let limits = asked.limits.unwrap_or_default();
+    for (name, given) in [
+        ("limits.memory_bytes", limits.memory_bytes.is_some()),
+        ("limits.processes", limits.processes.is_some()),
+        ("limits.open_files", limits.open_files.is_some()),
+        ("limits.tree_bytes", limits.tree_bytes.is_some()),
+        ("limits.tree_files", limits.tree_files.is_some()),
+    ] {
+        if given {
+            return Err(ApiError::invalid_value(name, "it is a limit of the container, not of one command in it"));
+        }
+    }
+    let mut options = ExecOptions {
+        parallel: asked.parallel.unwrap_or(false),
+        propose: asked.propose.unwrap_or(false),
+        ..ExecOptions::default()
+    };
+    for (name, value) in asked.env.unwrap_or_default() {
+        options.env.push(wire::variable(&name, &value)?);
+    }
+    options.cwd = asked.cwd.map(|cwd| wire::absolute("cwd", &cwd)).transpose()?;
+    options.command = Some(asked.command.clone());
+    let mut exec = Exec::bash(asked.command);
+    exec.limits = Some(limits.narrow(most, asked.timeout_ms)?);
+    exec.session = asked.session.unwrap_or(false);
+    exec.stdin = asked.stdin.map_or(Stdin::Empty, |content| Stdin::Bytes(content.0));
+    exec.output = if asked.stream.unwrap_or(false) { Output::Stream } else { Output::Capture };
+    Ok((exec, options))
+}

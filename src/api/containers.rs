@@ -1,0 +1,122 @@
+//! `/v1/containers`: making, finding and removing them.
+
+use axum::Extension;
+use axum::extract::{RawQuery, Request, State};
+
+use super::error::ApiError;
+use super::fields::Fields;
+use super::gate::Caller;
+use super::json::{self, Json};
+use super::path::Ids;
+use super::service::Service;
+use super::wire::{ContainerObject, CreateContainer, Deleted, List, Page, display_name};
+use super::{container_files, skills};
+use crate::container::{Container, Create, Origin, Settings};
+use crate::storage::{ContainerQuery, LIST_LIMIT};
+
+/// Makes a container.
+#[utoipa::path(post, path = "/v1/containers", tag = "containers", request_body = CreateContainer,
+    responses((status = 200, description = "The container", body = ContainerObject)))]
+pub(super) async fn create(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Json<ContainerObject>, ApiError> {
+    let asked: CreateContainer = json::read(&service, request).await?;
+    let settings = asked.settings(defaults(&service))?;
+    // Looked up before anything is made, so that a wrong id leaves nothing behind.
+    let files = container_files::copies(&service, &caller, asked.file_ids.as_deref().unwrap_or_default()).await?;
+    let skills = skills::for_container(&service, &caller, asked.skills.unwrap_or_default()).await?;
+    let create = Create { name: None, owner: caller.owner(), from: Origin::Image, settings };
+    let container = service.0.containers.create(create).await?;
+    let filled = async {
+        if let Some(skills) = skills {
+            skills.unpack(&service, &container.id).await?;
+        }
+        for file in files {
+            file.copy(&service, &container.id).await?;
+        }
+        Ok::<(), ApiError>(())
+    };
+    if let Err(error) = filled.await {
+        let _ = service.0.containers.remove(&container.id).await;
+        return Err(error);
+    }
+    Ok(Json(service.0.containers.get(&container.id).await?.into()))
+}
+
+/// The settings that containers of this service have at most.
+fn defaults(service: &Service) -> Settings {
+    Settings { limits: service.0.config.limits.clone(), ..Settings::default() }
+}
+
+/// Lists containers.
+#[utoipa::path(get, path = "/v1/containers", tag = "containers",
+    params(("limit" = Option<u32>, Query, description = "1 to 100; 20 if absent"), ("order" = Option<String>, Query, description = "`asc` or `desc`, by when they were made"),
+        ("after" = Option<String>, Query, description = "The id that the page before ended with"), ("name" = Option<String>, Query, description = "Only those of exactly this name")),
+    responses((status = 200, description = "A page of them", body = List<ContainerObject>)))]
+pub(super) async fn list(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<List<ContainerObject>>, ApiError> {
+    let mut fields = Fields::query(query.as_deref())?;
+    let page = Page::take(&mut fields, 20, 100)?;
+    let name = fields.text("name")?;
+    fields.finish()?;
+    let wanted = page.limit as usize + 1;
+    let limit = if name.is_some() { LIST_LIMIT } else { page.limit + 1 };
+    let mut query = ContainerQuery {
+        owner: caller.owner(),
+        order: page.order,
+        after: page.after,
+        limit,
+        ..ContainerQuery::default()
+    };
+    let mut found = Vec::new();
+    loop {
+        let more = service.0.containers.list(&query).await?;
+        let is_last = more.len() < limit as usize;
+        query.after = more.last().map(|container| container.id.clone());
+        found.extend(more.into_iter().filter(|c| name.as_deref().is_none_or(|name| name == display_name(c))));
+        if is_last || found.len() >= wanted {
+            break;
+        }
+    }
+    Ok(Json(List::new(found.into_iter().map(ContainerObject::from).collect(), page.limit)))
+}
+
+/// A container.
+#[utoipa::path(get, path = "/v1/containers/{container_id}", tag = "containers", params(("container_id" = String, Path)),
+    responses((status = 200, description = "The container", body = ContainerObject)))]
+pub(super) async fn get(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    Ids(id): Ids<String>,
+) -> Result<Json<ContainerObject>, ApiError> {
+    Ok(Json(find(&service, &caller, &id).await?.into()))
+}
+
+/// Removes a container with its files and its log.
+#[utoipa::path(delete, path = "/v1/containers/{container_id}", tag = "containers", params(("container_id" = String, Path)),
+    responses((status = 200, description = "It is gone", body = Deleted)))]
+pub(super) async fn remove(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    Ids(id): Ids<String>,
+) -> Result<Json<Deleted>, ApiError> {
+    let container = find(&service, &caller, &id).await?;
+    service.0.containers.remove(&container.id).await?;
+    container_files::forget(&service, &container.id).await;
+    Ok(Json(Deleted::new(id, "container.deleted")))
+}
+
+/// The container with this id, if the caller may know of it.
+pub(super) async fn find(service: &Service, caller: &Caller, id: &str) -> Result<Container, ApiError> {
+    let missing = || ApiError::not_found("container", id);
+    if !crate::base::id::is(crate::storage::CONTAINER_PREFIX, id) {
+        return Err(missing());
+    }
+    let container = service.0.containers.get(id).await?;
+    if caller.may_see(container.owner.as_deref()) { Ok(container) } else { Err(missing()) }
+}
