@@ -36,7 +36,7 @@ mod text_diff;
 mod tree;
 mod types;
 
-pub use archive::{ExportError, Exported, ImportError, ImportOptions, Imported, export, import};
+pub use archive::{ExportError, Exported, ImportError, ImportOptions, Imported, Problem, export, import};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use describe::{FileChange, FileState};
 pub use fs::FileSystem;

@@ -1,5 +1,6 @@
 //! Tests of the room as a whole.
 
+mod archive;
 mod bind;
 mod host;
 mod linux;
