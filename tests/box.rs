@@ -31,7 +31,7 @@ impl Place {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_coquina"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_coquina-cli"));
         command.args(words).env("COQUINA_IMAGE", image_dir()).env("COQUINA_STORE", self.host("store"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -441,7 +441,7 @@ fn tars_come_in_and_go_out() {
     let listed = Command::new("tar").args(["-tf", &out]).output().expect("tar runs");
     assert_eq!(String::from_utf8_lossy(&listed.stdout), "./\n./file\n");
     let streamed = place.command(&["box", "export", "other@1"]).output().expect("it runs");
-    assert!(streamed.status.success() && streamed.stdout.len() % 512 == 0);
+    assert!(streamed.status.success() && streamed.stdout.len().is_multiple_of(512));
 
     let (status, said) =
         place.refused(&["box", "create", "bad", "--tar", &place.host("from/sub/file").display().to_string()]);
@@ -611,7 +611,7 @@ fn a_store_that_cannot_be_is_said_so() {
 fn what_is_read_by_nobody_is_no_fault() {
     let place = Place::new();
     place.create("work");
-    let program = env!("CARGO_BIN_EXE_coquina");
+    let program = env!("CARGO_BIN_EXE_coquina-cli");
     let line = format!("'{program}' box log work | true; echo ${{PIPESTATUS[0]}}");
     let mut command = Command::new("bash");
     command.args(["-c", &line]).env("COQUINA_IMAGE", image_dir()).env("COQUINA_STORE", place.host("store"));

@@ -141,6 +141,10 @@ pub fn colour() -> bool {
 
 /// `text` in a style, if standard output takes it.
 pub fn paint(text: &str, style: Style) -> String {
+    painted(text, style, colour())
+}
+
+fn painted(text: &str, style: Style, colour: bool) -> String {
     let code = match style {
         Style::Plain => return text.into(),
         Style::Strong => 1,
@@ -149,7 +153,7 @@ pub fn paint(text: &str, style: Style) -> String {
         Style::Bad => 31,
         Style::Note => 33,
     };
-    if colour() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
+    if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
 }
 
 /// One field of a [`Table`].
@@ -208,25 +212,33 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// The lines. On a terminal of `width` columns the last field is cut so that a line stays one.
-    pub fn text(mut self, width: Option<usize>) -> String {
+    /// The lines, without colour.
+    pub fn plain(self) -> String {
+        self.text(None, false)
+    }
+
+    /// The lines; nothing if there are none but the headings. On a terminal of `width` columns the last field is cut so that a line stays one.
+    pub fn text(mut self, width: Option<usize>, colour: bool) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
         let headings = self.columns.iter().map(|c| styled(c.title, Style::Faint)).collect();
         self.rows.insert(0, headings);
         let long = |at: usize| self.rows.iter().filter_map(|r| r.get(at)).map(|c| c.text.chars().count()).max();
         let widths: Vec<usize> = (0..self.columns.len()).map(|at| long(at).unwrap_or(0)).collect();
         let before_last: usize = widths.iter().rev().skip(1).map(|w| w + 2).sum();
         let room = width.map(|width| width.saturating_sub(before_last).max(10));
-        self.rows.iter().map(|row| line(row, &self.columns, &widths, room) + "\n").collect()
+        self.rows.iter().map(|row| line(row, &self.columns, &widths, room, colour) + "\n").collect()
     }
 }
 
-fn line(row: &[Cell], columns: &[Column], widths: &[usize], room: Option<usize>) -> String {
+fn line(row: &[Cell], columns: &[Column], widths: &[usize], room: Option<usize>, colour: bool) -> String {
     let mut line = String::new();
     for (at, cell) in row.iter().enumerate() {
         let is_last = at + 1 == row.len();
         let text = if is_last { cut(&cell.text, room) } else { cell.text.clone() };
         let blanks = " ".repeat(widths[at].saturating_sub(text.chars().count()));
-        let text = paint(&text, cell.style);
+        let text = painted(&text, cell.style, colour);
         match (columns[at].to_the_right, is_last) {
             (true, true) => line += &format!("{blanks}{text}"),
             (true, false) => line += &format!("{blanks}{text}  "),
@@ -333,6 +345,6 @@ mod tests {
         let mut table = Table::new(&["NAME", ">SIZE", "COMMAND"]);
         table.row(["a".into(), "1.2K".into(), "echo a very long line".into()]);
         table.row(["longer".into(), "7".into(), "".into()]);
-        assert_eq!(table.text(Some(26)), "NAME    SIZE  COMMAND\na       1.2K  echo a very…\nlonger     7\n");
+        assert_eq!(table.text(Some(26), false), "NAME    SIZE  COMMAND\na       1.2K  echo a very…\nlonger     7\n");
     }
 }

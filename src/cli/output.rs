@@ -5,7 +5,7 @@ use std::io::Write as _;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::format::Table;
+use super::format::{Table, colour};
 use crate::vfs::{Clock as _, SystemClock};
 
 /// Writes bytes to standard output. That nobody reads them is an error too, which `main` keeps quiet about.
@@ -30,7 +30,7 @@ pub fn json(value: &impl Serialize) -> Result<()> {
 /// Writes a table, no wider than the terminal if standard output is one.
 pub fn table(table: Table) -> Result<()> {
     let width = rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col));
-    write(table.text(width.filter(|columns| *columns > 0)))
+    write(table.text(width.filter(|columns| *columns > 0), colour()))
 }
 
 /// The time now, in milliseconds since 1970.

@@ -238,7 +238,7 @@ pub fn conflict_lines(conflicts: &[Conflict]) -> String {
     for conflict in conflicts {
         table.row([did(conflict.ours).into(), did(conflict.theirs).into(), format::printable(&conflict.path).into()]);
     }
-    table.text(None)
+    table.plain()
 }
 
 #[cfg(test)]
@@ -268,7 +268,7 @@ a  -rw-r--r-- → -rwxr-xr-x       1  /c
 D  drwxr-xr-x                       /d
 A  lrwxrwxrwx                    3  /l -> a\\nb
 ";
-        assert_eq!(table(&changes).text(None), expected);
+        assert_eq!(table(&changes).plain(), expected);
     }
 
     #[test]

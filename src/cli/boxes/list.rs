@@ -104,7 +104,8 @@ pub fn show(boxes: &Boxes, name: &str) -> Result<()> {
     if c.status == ContainerStatus::Active {
         let state = Ref::Container(c.id.clone());
         let usage = boxes.wait(boxes.containers.diff(&state, &state))?.new.usage();
-        let used = format!("{} of {files}, {} of {bytes} beyond the image", usage.files, format::size(usage.bytes));
+        let used =
+            format!("{} of {files} and {} of {bytes}, beyond the image's", usage.files, format::size(usage.bytes));
         rows.push(("files", used));
     }
     rows.push(("memory", format!("at most {}", format::size(limits.memory_bytes))));

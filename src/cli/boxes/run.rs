@@ -79,7 +79,7 @@ fn kept(done: &Done) -> Result<Kept<'_>> {
 fn announce(done: &Done) -> Result<()> {
     if let Landed::Proposed(proposal) = &done.landed {
         let id = &proposal.id;
-        eprint!("{}", change::table(&done.changes()?).text(None));
+        eprint!("{}", change::table(&done.changes()?).plain());
         eprintln!(
             "coquina: nothing has changed yet; `coquina box apply {id}` does that, `coquina box discard {id}` drops it"
         );
