@@ -10,9 +10,11 @@ use super::commit::State;
 use super::compact::move_blobs;
 use super::database::{built, hash, number, rows, runs, signed};
 use super::pack::{Entry, MAGIC, Placed, entries};
-use super::{Inner, Objects, StoreError};
+use super::rows::Record;
+use super::{ContainerRecord, DocumentRecord, Inner, LogRecord, Objects, ProposalRecord, SnapshotRecord, StoreError};
 use crate::base::Hash;
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use sqlx::Row;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -88,6 +90,11 @@ impl Inner {
         let lease = self.clone().lease(COLLECTOR.into(), PATIENCE).await?;
         let mut survey = Survey::default();
         self.check_database(&mut survey).await?;
+        self.check_records::<ContainerRecord>(&mut survey).await?;
+        self.check_records::<LogRecord>(&mut survey).await?;
+        self.check_records::<SnapshotRecord>(&mut survey).await?;
+        self.check_records::<ProposalRecord>(&mut survey).await?;
+        self.check_records::<DocumentRecord>(&mut survey).await?;
         survey.records = self.needs().await?;
         self.read_index(&mut survey).await?;
         self.read_packs(&mut survey).await?;
@@ -112,6 +119,19 @@ impl Inner {
             let what: String = row.try_get(0)?;
             if what != "ok" {
                 survey.problem(format!("the records' database: {what}; restore a backup"), false);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the records of a table are what was written.
+    async fn check_records<R: Record>(&self, survey: &mut Survey) -> Result<(), StoreError> {
+        let sql = built(format!("SELECT {} FROM {}", R::COLUMNS, R::TABLE));
+        let mut rows = sqlx::query(sql).fetch(self.database.read());
+        while let Some(row) = rows.try_next().await? {
+            if let Err(StoreError::Record { what, why }) = R::read(&row) {
+                let problem = format!("the {} record for {what} is damaged: {why}", R::TABLE);
+                survey.report.problems.push(Problem { what: problem, loses: vec![what], repaired: false });
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ use super::{Change, Inner, StoreError};
 use crate::base::{Blob, Hash};
 use bytes::Bytes;
 use sqlx::AnyConnection;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -192,10 +192,21 @@ fn collect(done: Written, packs: &mut Vec<Pack>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Parents before children, structure before content: a walk that begins at a root reads on in the same direction.
+/// In the order of a walk from the roots, which come last in a commit: parents before children, the first child first; structure before
+/// content. So what is read after a blob is behind it in its pack, and is read with it.
 fn in_reading_order(blobs: Vec<(Hash, Blob)>) -> Vec<(Hash, Blob)> {
-    let is_content = |blob: &Blob| blob.links.is_empty() && blob.data.len() > STRUCTURE;
-    let (content, mut structure): (Vec<_>, Vec<_>) = blobs.into_iter().rev().partition(|(_, blob)| is_content(blob));
+    let places: HashMap<Hash, usize> = blobs.iter().zip(0..).map(|((id, _), place)| (*id, place)).collect();
+    let mut rest: Vec<Option<(Hash, Blob)>> = blobs.into_iter().map(Some).collect();
+    let (mut structure, mut content) = (Vec::with_capacity(rest.len()), Vec::new());
+    for root in (0..rest.len()).rev() {
+        let mut todo = vec![root];
+        while let Some(place) = todo.pop() {
+            let Some((id, blob)) = rest[place].take() else { continue };
+            todo.extend(blob.links.iter().rev().filter_map(|link| places.get(link)));
+            let is_content = blob.links.is_empty() && blob.data.len() > STRUCTURE;
+            if is_content { &mut content } else { &mut structure }.push((id, blob));
+        }
+    }
     structure.extend(content);
     structure
 }
@@ -450,4 +461,27 @@ async fn add_pack(on: &mut AnyConnection, state: &mut State, pack: &Pack) -> Res
     state.stored += pack.size;
     state.blobs += new;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_is_in_the_order_of_a_walk() {
+        let node = |name: &'static str, links: &[&(Hash, Blob)]| {
+            let blob = Blob { links: links.iter().map(|(id, _)| *id).collect(), data: name.into() };
+            (blob.id(), blob)
+        };
+        let content = |name: &str| {
+            let blob = Blob { links: Vec::new(), data: name.repeat(STRUCTURE).into() };
+            (blob.id(), blob)
+        };
+        let (x, y, c) = (content("xx"), content("yy"), node("c", &[]));
+        let (a, b) = (node("a", &[&x, &c]), node("b", &[&y, &c]));
+        let (root, session) = (node("root", &[&a, &b]), node("session", &[]));
+        let saved = [&x, &y, &c, &a, &b, &root, &session].map(Clone::clone).to_vec();
+        let order: Vec<_> = in_reading_order(saved).iter().map(|(_, blob)| blob.data[..1].to_vec()).collect();
+        assert_eq!(order.concat(), b"sracbxy");
+    }
 }

@@ -4,7 +4,8 @@
 //! is dead. Else a holder is dead when its number has not moved for the time to live, on the observer's own clock that never steps.
 
 use super::database::{Database, Transaction};
-use super::{Inner, StoreError};
+use super::open::place_error;
+use super::{Inner, Place, StoreError};
 use rustix::fs::{FlockOperation, flock};
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;
@@ -17,6 +18,8 @@ use tokio::sync::Notify;
 
 /// The folder of locked files.
 pub(super) const HOLDERS: &str = "holders";
+/// What a locked file's name ends with before it is locked.
+const NAMELESS: &str = "new";
 /// How often a holder looks whether somebody wants what it has.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -246,8 +249,9 @@ impl Holder {
     pub fn delete_files_of_others(&self, living: &std::collections::HashSet<String>) {
         let Some(Ok(list)) = self.directory.as_ref().map(std::fs::read_dir) else { return };
         for entry in list.flatten() {
-            let is_living = entry.file_name().to_str().is_some_and(|name| living.contains(name));
-            if !is_living && is_unlocked(entry.path()) {
+            let name = entry.file_name();
+            let is_gone = |name: &str| !living.contains(name) && !name.ends_with(NAMELESS);
+            if name.to_str().is_some_and(is_gone) && is_unlocked(entry.path()) {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
@@ -268,21 +272,24 @@ impl Holder {
     }
 }
 
+/// A file that is locked from the moment it has its name.
 fn locked(path: PathBuf) -> Result<File, StoreError> {
     let lock = || -> std::io::Result<File> {
-        let file = File::create_new(&path)?;
+        let before = path.with_extension(NAMELESS);
+        let file = File::create_new(&before)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        std::fs::rename(before, &path)?;
         Ok(file)
     };
-    lock().map_err(|e| match e.raw_os_error() {
-        Some(28 | 122) => StoreError::Full,
-        _ => StoreError::Place { path: path.clone(), what: e.to_string() },
-    })
+    lock().map_err(place_error(&Place::Directory(path.clone())))
 }
 
-/// Whether the file is there and nobody has it locked.
+/// Whether nobody has the file locked, or it is gone: its owner makes it before anybody can know of him.
 fn is_unlocked(path: PathBuf) -> bool {
-    File::open(path).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
+    match File::open(path) {
+        Ok(file) => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
 }
 
 impl Inner {

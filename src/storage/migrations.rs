@@ -19,7 +19,7 @@ CREATE TABLE blob (id BYTES PRIMARY KEY NOT NULL, pack BIGINT NOT NULL, place BI
 
 CREATE TABLE container (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, owner TEXT, root BYTES NOT NULL, session BYTES,
     image TEXT NOT NULL, status BIGINT NOT NULL, created_at BIGINT NOT NULL, last_active_at BIGINT NOT NULL,
-    expires_after BIGINT, expires_at BIGINT, seq BIGINT NOT NULL, settings TEXT NOT NULL);
+    expires_after BIGINT, expires_at BIGINT, seq BIGINT NOT NULL, settings TEXT NOT NULL, sum BIGINT NOT NULL);
 CREATE UNIQUE INDEX container_name ON container (name) WHERE owner IS NULL;
 CREATE INDEX container_named ON container (name, created_at, id);
 CREATE INDEX container_made ON container (created_at, id);
@@ -27,20 +27,20 @@ CREATE INDEX container_owner ON container (owner, created_at, id);
 CREATE INDEX container_due ON container (expires_at) WHERE expires_at IS NOT NULL;
 CREATE TABLE log (container TEXT NOT NULL, seq BIGINT NOT NULL, kind TEXT NOT NULL, command TEXT NOT NULL, root BYTES NOT NULL,
     session BYTES, outcome TEXT NOT NULL, started_at BIGINT NOT NULL, ended_at BIGINT NOT NULL,
-    PRIMARY KEY (container, seq)) CLUSTERED;
+    sum BIGINT NOT NULL, PRIMARY KEY (container, seq)) CLUSTERED;
 CREATE TABLE snapshot (id TEXT PRIMARY KEY NOT NULL, name TEXT, container TEXT, owner TEXT, root BYTES NOT NULL, session BYTES,
-    created_at BIGINT NOT NULL, settings TEXT NOT NULL);
+    created_at BIGINT NOT NULL, settings TEXT NOT NULL, sum BIGINT NOT NULL);
 CREATE UNIQUE INDEX snapshot_name ON snapshot (name) WHERE owner IS NULL AND name IS NOT NULL;
 CREATE INDEX snapshot_made ON snapshot (created_at, id);
 CREATE INDEX snapshot_owner ON snapshot (owner, created_at, id);
 CREATE INDEX snapshot_container ON snapshot (container, created_at, id);
 CREATE TABLE proposal (id TEXT PRIMARY KEY NOT NULL, container TEXT NOT NULL, base BYTES NOT NULL, root BYTES NOT NULL,
     session BYTES, command TEXT NOT NULL, outcome TEXT NOT NULL, state BIGINT NOT NULL, created_at BIGINT NOT NULL,
-    decided_at BIGINT);
+    decided_at BIGINT, sum BIGINT NOT NULL);
 CREATE INDEX proposal_container ON proposal (container, created_at, id);
 CREATE TABLE image (id TEXT PRIMARY KEY NOT NULL, root BYTES NOT NULL);
 CREATE TABLE document (kind TEXT NOT NULL, id TEXT NOT NULL, owner TEXT, created_at BIGINT NOT NULL, expires_at BIGINT,
-    links BYTES NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)) CLUSTERED;
+    links BYTES NOT NULL, body TEXT NOT NULL, sum BIGINT NOT NULL, PRIMARY KEY (kind, id)) CLUSTERED;
 CREATE INDEX document_made ON document (kind, created_at, id);
 CREATE INDEX document_owner ON document (kind, owner, created_at, id);
 CREATE TABLE audit (seq BIGKEY, at BIGINT NOT NULL, container TEXT, body TEXT NOT NULL, hash BYTES NOT NULL);

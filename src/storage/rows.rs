@@ -12,6 +12,9 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, Row};
 
 /// A record with a table of its own that can be read from a row of [`Record::COLUMNS`].
+///
+/// The last column of the tables is a checksum: the database has none of its own, and a record that is believed must be what was written.
+/// A container's time of last use is not part of it, so that [`Change::Touch`] need not read the record.
 pub(super) trait Record: Sized {
     /// Its table.
     const TABLE: &'static str;
@@ -20,14 +23,75 @@ pub(super) trait Record: Sized {
     fn read(row: &AnyRow) -> Result<Self, StoreError>;
 }
 
+/// The checksum of a record: the first 8 bytes of BLAKE3 over its fields as JSON.
+fn sum(fields: impl serde::Serialize) -> i64 {
+    let text = serde_json::to_vec(&fields).expect("texts, numbers and lists of them have a JSON form");
+    let (first, _) =
+        blake3::hash(&text).as_bytes().split_first_chunk().map(|(first, rest)| (*first, rest)).expect("32 bytes");
+    i64::from_le_bytes(first)
+}
+
+fn check_sum(row: &AnyRow, column: usize, of: &str, sum: i64) -> Result<(), StoreError> {
+    match row.try_get::<i64, _>(column)? == sum {
+        true => Ok(()),
+        false => Err(StoreError::Record { what: of.into(), why: "its checksum is not what it holds".into() }),
+    }
+}
+
+/// The fields a checksum is over; texts of JSON values as they are stored.
+impl ContainerRecord {
+    fn sum(&self, settings: &str) -> i64 {
+        let who = (&self.id, &self.name, &self.owner, &self.image);
+        sum((
+            who,
+            self.root,
+            self.session,
+            self.status,
+            self.created_at_ms,
+            self.expires_after_ms.map(signed),
+            self.seq,
+            settings,
+        ))
+    }
+}
+
+impl LogRecord {
+    fn sum(&self, outcome: &str) -> i64 {
+        let what = (&self.container, self.seq, &self.kind, &self.command);
+        sum((what, self.root, self.session, self.started_at_ms, self.ended_at_ms, outcome))
+    }
+}
+
+impl SnapshotRecord {
+    fn sum(&self, settings: &str) -> i64 {
+        let who = (&self.id, &self.name, &self.container, &self.owner);
+        sum((who, self.root, self.session, self.created_at_ms, settings))
+    }
+}
+
+impl ProposalRecord {
+    fn sum(&self, outcome: &str) -> i64 {
+        let what = (&self.id, &self.container, &self.command, self.base, self.root, self.session);
+        sum((what, self.state, self.created_at_ms, self.decided_at_ms, outcome))
+    }
+}
+
+impl DocumentRecord {
+    fn sum(&self, body: &str) -> i64 {
+        let who = (&self.kind, &self.id, &self.owner);
+        sum((who, self.created_at_ms, self.expires_at_ms, &self.links, body))
+    }
+}
+
 impl Record for ContainerRecord {
     const TABLE: &'static str = "container";
     const COLUMNS: &'static str = "id, name, owner, root, session, image, status, created_at, last_active_at, \
-        expires_after, seq, settings";
+        expires_after, seq, settings, sum";
 
     fn read(row: &AnyRow) -> Result<ContainerRecord, StoreError> {
         let id: String = row.try_get(0)?;
-        Ok(ContainerRecord {
+        let (text, settings) = json(row, 11, &id)?;
+        let record = ContainerRecord {
             name: row.try_get(1)?,
             owner: row.try_get(2)?,
             root: hash(row, 3)?,
@@ -38,64 +102,74 @@ impl Record for ContainerRecord {
             last_active_at_ms: row.try_get(8)?,
             expires_after_ms: row.try_get::<Option<i64>, _>(9)?.map(|ms| ms.max(0) as u64),
             seq: number(row, 10)?,
-            settings: json(row, 11, &id)?,
+            settings,
             id,
-        })
+        };
+        check_sum(row, 12, &record.id, record.sum(&text))?;
+        Ok(record)
     }
 }
 
 impl Record for LogRecord {
     const TABLE: &'static str = "log";
-    const COLUMNS: &'static str = "container, seq, kind, command, root, session, outcome, started_at, ended_at";
+    const COLUMNS: &'static str = "container, seq, kind, command, root, session, outcome, started_at, ended_at, sum";
 
     fn read(row: &AnyRow) -> Result<LogRecord, StoreError> {
         let container: String = row.try_get(0)?;
-        Ok(LogRecord {
+        let (text, outcome) = json(row, 6, &container)?;
+        let record = LogRecord {
             seq: number(row, 1)?,
             kind: row.try_get(2)?,
             command: row.try_get(3)?,
             root: hash(row, 4)?,
             session: hash_or_null(row, 5)?,
-            outcome: json(row, 6, &container)?,
+            outcome,
             started_at_ms: row.try_get(7)?,
             ended_at_ms: row.try_get(8)?,
             container,
-        })
+        };
+        check_sum(row, 9, &record.container, record.sum(&text))?;
+        Ok(record)
     }
 }
 
 impl Record for SnapshotRecord {
     const TABLE: &'static str = "snapshot";
-    const COLUMNS: &'static str = "id, name, container, owner, root, session, created_at, settings";
+    const COLUMNS: &'static str = "id, name, container, owner, root, session, created_at, settings, sum";
 
     fn read(row: &AnyRow) -> Result<SnapshotRecord, StoreError> {
         let id: String = row.try_get(0)?;
-        Ok(SnapshotRecord {
+        let (text, settings) = json(row, 7, &id)?;
+        let record = SnapshotRecord {
             name: row.try_get(1)?,
             container: row.try_get(2)?,
             owner: row.try_get(3)?,
             root: hash(row, 4)?,
             session: hash_or_null(row, 5)?,
             created_at_ms: row.try_get(6)?,
-            settings: json(row, 7, &id)?,
+            settings,
             id,
-        })
+        };
+        check_sum(row, 8, &record.id, record.sum(&text))?;
+        Ok(record)
     }
 }
 
 impl Record for ProposalRecord {
     const TABLE: &'static str = "proposal";
-    const COLUMNS: &'static str = "id, container, base, root, session, command, outcome, state, created_at, decided_at";
+    const COLUMNS: &'static str =
+        "id, container, base, root, session, command, outcome, state, created_at, decided_at, sum";
 
     fn read(row: &AnyRow) -> Result<ProposalRecord, StoreError> {
         let id: String = row.try_get(0)?;
-        Ok(ProposalRecord {
+        let (text, outcome) = json(row, 6, &id)?;
+        let record = ProposalRecord {
             container: row.try_get(1)?,
             base: hash(row, 2)?,
             root: hash(row, 3)?,
             session: hash_or_null(row, 4)?,
             command: row.try_get(5)?,
-            outcome: json(row, 6, &id)?,
+            outcome,
             state: match row.try_get::<i64, _>(7)? {
                 0 => ProposalState::Open,
                 1 => ProposalState::Applied,
@@ -104,25 +178,30 @@ impl Record for ProposalRecord {
             created_at_ms: row.try_get(8)?,
             decided_at_ms: row.try_get(9)?,
             id,
-        })
+        };
+        check_sum(row, 10, &record.id, record.sum(&text))?;
+        Ok(record)
     }
 }
 
 impl Record for DocumentRecord {
     const TABLE: &'static str = "document";
-    const COLUMNS: &'static str = "kind, id, owner, created_at, expires_at, links, body";
+    const COLUMNS: &'static str = "kind, id, owner, created_at, expires_at, links, body, sum";
 
     fn read(row: &AnyRow) -> Result<DocumentRecord, StoreError> {
         let id: String = row.try_get(1)?;
-        Ok(DocumentRecord {
+        let (text, body) = json(row, 6, &id)?;
+        let record = DocumentRecord {
             kind: row.try_get(0)?,
             owner: row.try_get(2)?,
             created_at_ms: row.try_get(3)?,
             expires_at_ms: row.try_get(4)?,
             links: row.try_get::<Vec<u8>, _>(5)?.as_chunks::<32>().0.iter().map(|link| Hash(*link)).collect(),
-            body: json(row, 6, &id)?,
+            body,
             id,
-        })
+        };
+        check_sum(row, 7, &record.id, record.sum(&text))?;
+        Ok(record)
     }
 }
 
@@ -133,14 +212,16 @@ impl Record for AuditRecord {
     fn read(row: &AnyRow) -> Result<AuditRecord, StoreError> {
         let seq = number(row, 0)?;
         let (at_ms, container) = (row.try_get(1)?, row.try_get(2)?);
-        let body = json(row, 3, "audit")?;
+        let (_, body) = json(row, 3, "audit")?;
         Ok(AuditRecord { seq, hash: hash(row, 4)?, entry: AuditEntry { at_ms, container, body } })
     }
 }
 
-fn json(row: &AnyRow, column: usize, of: &str) -> Result<Value, StoreError> {
+/// A JSON value, and its text.
+fn json(row: &AnyRow, column: usize, of: &str) -> Result<(String, Value), StoreError> {
     let text: String = row.try_get(column)?;
-    serde_json::from_str(&text).map_err(|e| StoreError::Record { what: of.into(), why: e.to_string() })
+    let value = serde_json::from_str(&text).map_err(|e| StoreError::Record { what: of.into(), why: e.to_string() })?;
+    Ok((text, value))
 }
 
 /// Carries out one change in a transaction.
@@ -235,34 +316,49 @@ fn bytes(hash: Option<Hash>) -> Option<Vec<u8>> {
 }
 
 async fn put_container(on: &mut AnyConnection, record: &ContainerRecord) -> Result<(), StoreError> {
-    let columns = format!("{}, expires_at", ContainerRecord::COLUMNS);
+    let settings = record.settings.to_string();
     let active = record.status == ContainerStatus::Active;
     let expires_at = record.expires_after_ms.filter(|_| active);
     let expires_at = expires_at.map(|ms| record.last_active_at_ms.saturating_add(signed(ms)));
-    let done = sqlx::query(upsert(ContainerRecord::TABLE, "id", &columns))
-        .bind(record.id.as_str())
-        .bind(record.name.as_str())
-        .bind(record.owner.as_deref())
-        .bind(record.root.0.to_vec())
-        .bind(bytes(record.session))
-        .bind(record.image.as_str())
-        .bind(i64::from(!active))
-        .bind(record.created_at_ms)
-        .bind(record.last_active_at_ms)
-        .bind(record.expires_after_ms.map(signed))
-        .bind(signed(record.seq))
-        .bind(record.settings.to_string())
-        .bind(expires_at)
-        .execute(on)
-        .await;
-    match done {
-        Err(e) if is_taken(&e) => Err(StoreError::Taken { what: "container", name: record.name.clone() }),
-        done => Ok(done.map(drop)?),
+    // What an exec changes, without a touch of the indexes that it does not.
+    const UPDATE: &str = "UPDATE container SET root = $1, session = $2, last_active_at = $3, expires_at = $4, seq = $5, settings = $6, sum = $7 \
+        WHERE id = $8 AND name = $9 AND owner IS NOT DISTINCT FROM $10 AND image = $11 AND status = $12 AND created_at = $13 \
+        AND expires_after IS NOT DISTINCT FROM $14";
+    const INSERT: &str = "root, session, last_active_at, expires_at, seq, settings, sum, id, name, owner, image, status, created_at, \
+        expires_after";
+    let insert = upsert(ContainerRecord::TABLE, "id", INSERT);
+    for sql in [built(UPDATE.to_owned()), insert] {
+        let done = sqlx::query(sql)
+            .bind(record.root.0.to_vec())
+            .bind(bytes(record.session))
+            .bind(record.last_active_at_ms)
+            .bind(expires_at)
+            .bind(signed(record.seq))
+            .bind(settings.as_str())
+            .bind(record.sum(&settings))
+            .bind(record.id.as_str())
+            .bind(record.name.as_str())
+            .bind(record.owner.as_deref())
+            .bind(record.image.as_str())
+            .bind(i64::from(!active))
+            .bind(record.created_at_ms)
+            .bind(record.expires_after_ms.map(signed))
+            .execute(&mut *on)
+            .await;
+        let is_name_taken = matches!(&done, Err(e) if is_taken(e));
+        if is_name_taken {
+            return Err(StoreError::Taken { what: "container", name: record.name.clone() });
+        }
+        if done?.rows_affected() > 0 {
+            break;
+        }
     }
+    Ok(())
 }
 
 async fn append_log(on: &mut AnyConnection, record: &LogRecord) -> Result<(), StoreError> {
-    let values = rows(1, 9);
+    let (values, outcome) = (rows(1, 10), record.outcome.to_string());
+    let sum = record.sum(&outcome);
     let done = sqlx::query(built(format!("INSERT INTO log ({}) VALUES {values}", LogRecord::COLUMNS)))
         .bind(record.container.as_str())
         .bind(signed(record.seq))
@@ -270,9 +366,10 @@ async fn append_log(on: &mut AnyConnection, record: &LogRecord) -> Result<(), St
         .bind(record.command.as_str())
         .bind(record.root.0.to_vec())
         .bind(bytes(record.session))
-        .bind(record.outcome.to_string())
+        .bind(outcome)
         .bind(record.started_at_ms)
         .bind(record.ended_at_ms)
+        .bind(sum)
         .execute(on)
         .await;
     match done {
@@ -282,6 +379,7 @@ async fn append_log(on: &mut AnyConnection, record: &LogRecord) -> Result<(), St
 }
 
 async fn put_snapshot(on: &mut AnyConnection, record: &SnapshotRecord) -> Result<(), StoreError> {
+    let settings = record.settings.to_string();
     let done = sqlx::query(upsert(SnapshotRecord::TABLE, "id", SnapshotRecord::COLUMNS))
         .bind(record.id.as_str())
         .bind(record.name.as_deref())
@@ -290,7 +388,8 @@ async fn put_snapshot(on: &mut AnyConnection, record: &SnapshotRecord) -> Result
         .bind(record.root.0.to_vec())
         .bind(bytes(record.session))
         .bind(record.created_at_ms)
-        .bind(record.settings.to_string())
+        .bind(settings.as_str())
+        .bind(record.sum(&settings))
         .execute(on)
         .await;
     match done {
@@ -307,6 +406,7 @@ async fn put_proposal(on: &mut AnyConnection, record: &ProposalRecord) -> Result
         ProposalState::Applied => 1,
         ProposalState::Discarded => 2i64,
     };
+    let outcome = record.outcome.to_string();
     let statement = sqlx::query(upsert(ProposalRecord::TABLE, "id", ProposalRecord::COLUMNS))
         .bind(record.id.as_str())
         .bind(record.container.as_str())
@@ -314,14 +414,16 @@ async fn put_proposal(on: &mut AnyConnection, record: &ProposalRecord) -> Result
         .bind(record.root.0.to_vec())
         .bind(bytes(record.session))
         .bind(record.command.as_str())
-        .bind(record.outcome.to_string())
+        .bind(outcome.as_str())
         .bind(state)
         .bind(record.created_at_ms)
-        .bind(record.decided_at_ms);
+        .bind(record.decided_at_ms)
+        .bind(record.sum(&outcome));
     run(on, statement).await
 }
 
 async fn put_document(on: &mut AnyConnection, record: &DocumentRecord) -> Result<(), StoreError> {
+    let body = record.body.to_string();
     let links: Vec<u8> = record.links.iter().flat_map(|link| link.0).collect();
     let statement = sqlx::query(upsert(DocumentRecord::TABLE, "kind, id", DocumentRecord::COLUMNS))
         .bind(record.kind.as_str())
@@ -330,7 +432,8 @@ async fn put_document(on: &mut AnyConnection, record: &DocumentRecord) -> Result
         .bind(record.created_at_ms)
         .bind(record.expires_at_ms)
         .bind(links)
-        .bind(record.body.to_string());
+        .bind(body.as_str())
+        .bind(record.sum(&body));
     run(on, statement).await
 }
 

@@ -176,3 +176,28 @@ async fn a_backup_is_a_store() {
     let memory = Store::open(StoreConfig::memory()).unwrap();
     assert_eq!(memory.backup(&Home::new().path()).await, Err(StoreError::InMemory));
 }
+
+#[tokio::test]
+async fn a_record_that_is_not_what_was_written_is_not_believed() {
+    let damaged = Damaged::new().await;
+    let store = damaged.home.open();
+    let record = &damaged.record;
+    let touch = Change::Touch { container: record.id.clone(), last_active_at_ms: 77 };
+    store.commit(commit(&store, vec![], vec![touch, Change::AppendLog(log(record, 1))])).await.unwrap();
+    assert_eq!(store.container("a").await.unwrap().unwrap().last_active_at_ms, 77);
+    assert_eq!(store.check(false).await.unwrap().problems, []);
+    for change in [
+        "UPDATE container SET seq = 1",
+        "UPDATE container SET seq = 0, owner = 'me'",
+        "UPDATE log SET command = 'echo 3'",
+        "UPDATE log SET command = 'echo 1', outcome = '{\"exit\":1}'",
+    ] {
+        sqlx::query(change).execute(store.inner.database.bare()).await.unwrap();
+        let read = match change.contains("log") {
+            true => store.log(&record.id, &LogQuery::default()).await.map(drop),
+            false => store.container(&record.id).await.map(drop),
+        };
+        assert!(matches!(read, Err(StoreError::Record { what, .. }) if what == record.id), "{change}");
+        assert_eq!(store.check(false).await.unwrap().problems[0].loses, [record.id.clone()]);
+    }
+}
