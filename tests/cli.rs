@@ -87,12 +87,35 @@ fn the_surroundings_are_the_sandboxs_own() {
 }
 
 #[test]
+fn a_shell_keeps_its_background_jobs() {
+    let (stdout, _, status) = said(&["shell"], "sleep 1000 & x=5\njobs\nkill %1; wait %1; echo $? $x\n");
+    assert!(stdout.contains("[1]+  Running                 sleep 1000 &\n") && stdout.contains("143 5\n"), "{stdout}");
+    assert_eq!(status, 0);
+}
+
+#[test]
 fn scripts_come_from_files_and_from_input() {
     let scratch = Scratch::new("script");
     let file = scratch.0.join("s.sh");
     std::fs::write(&file, "#!/bin/bash\necho \"$# $1\"\nread x; echo \"got $x\"\nexit 4\n").expect("a script");
     let file = file.display().to_string();
     assert_eq!(said(&["exec", &file, "one", "two"], "input\n"), ("2 one\ngot input\n".into(), String::new(), 4));
+    let scripts: [(&[u8], &str, &str, i32); 3] = [
+        (
+            b"f() { caller; }\nf\necho ${BASH_SOURCE[0]}\nnosuch\n",
+            "2 s.sh\ns.sh\n",
+            "s.sh: line 4: nosuch: command not found\n",
+            127,
+        ),
+        (b"echo one\nif\n", "one\n", "s.sh: line 3: syntax error: unexpected end of file\n", 2),
+        (b"echo a\0\necho b\n", "", "coquina: s.sh: cannot execute binary file\n", 125),
+    ];
+    for (text, stdout, stderr, status) in scripts {
+        std::fs::write(&file, text).expect("a script");
+        let said = said(&["exec", &file], "");
+        let called = |text: String| text.replace(&file, "s.sh");
+        assert_eq!((called(said.0), called(said.1), said.2), (stdout.into(), stderr.into(), status));
+    }
     let script = "echo first\nread x\nthe next line\necho \"read $x\"\n";
     assert_eq!(said(&["exec", "--stdin-script"], script).0, "first\nread the next line\n");
     assert_eq!(said(&["exec", "--stdin-script", "a", "b"], "echo $# $2").0, "2 b\n");

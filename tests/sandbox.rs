@@ -54,6 +54,19 @@ fn a_program_of_another_image_is_compiled_from_its_file() {
     assert_eq!(output(&box_, "old; echo $?; cp /usr/bin/old mine; ./mine; echo $?"), "42\n42\n");
 }
 
+#[test]
+fn strings_with_nul_bytes_are_the_callers_mistake() {
+    let box_ = sandbox_with(SandboxConfig::default());
+    let bad =
+        [Exec::bash("echo a\0b"), Exec::bash("true").with_env("A", "x\0y"), Exec::bash("true").with_env("A\0", "x")];
+    for exec in bad {
+        let error = block_on(box_.exec(exec)).expect_err("it cannot be started");
+        assert!(error.to_string().ends_with("an argument or a variable has a NUL byte in it"), "{error}");
+    }
+    let script = Exec::script("name", "echo \"a\0b $0 $1\"", [b"x".to_vec()]);
+    assert_eq!(run(&box_, script).stdout.bytes, b"ab name x\n");
+}
+
 /// Blobs, some of which are lost.
 #[derive(Default)]
 struct Blobs(Mutex<HashMap<Hash, Blob>>);

@@ -74,6 +74,9 @@ pub fn command(args: &ScriptArgs) -> Result<Exec> {
             return Err(UsageError(format!("unknown option {} (see --help)", file.display())).into());
         }
         let script = std::fs::read(file).with_context(|| format!("script {}", file.display()))?;
+        if script.split(|b| *b == b'\n').next().is_some_and(|line| line[..line.len().min(80)].contains(&0)) {
+            anyhow::bail!("{}: cannot execute binary file", file.display());
+        }
         return Ok(Exec::script(file.as_bytes(), script, rest.iter().map(|a| a.as_bytes().to_vec())));
     }
     Ok(Exec::program(argv))

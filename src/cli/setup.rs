@@ -67,7 +67,8 @@ pub fn sandbox(args: &SandboxArgs) -> Result<Sandbox> {
     let limits = limits(args);
     let mounts = args.dirs.iter().map(|dir| mount(dir)).collect::<Result<_>>()?;
     let image = image(&engine(&limits)?, args.image.as_deref())?;
-    Ok(Sandbox::new(&image, SandboxConfig { limits, mounts, ..SandboxConfig::default() })?)
+    // It is `shell` that has a session to go on in.
+    Ok(Sandbox::new(&image, SandboxConfig { limits, mounts, background: true, ..SandboxConfig::default() })?)
 }
 
 /// Parses `HOST::GUEST[:ro|rw|cow]`.

@@ -66,9 +66,11 @@ impl Exec {
     }
 
     /// What a script file holds, run by bash as if it were the file `name` in the sandbox: so `$0` and messages call it. With the standard
-    /// environment.
+    /// environment. NUL bytes are left out, as bash does.
     pub fn script(name: impl Into<Vec<u8>>, text: impl Into<Vec<u8>>, args: impl IntoIterator<Item = Vec<u8>>) -> Exec {
-        let start = [b"bash".to_vec(), b"--script".to_vec(), b"-c".to_vec(), text.into(), name.into()];
+        let mut text = text.into();
+        text.retain(|byte| *byte != 0);
+        let start = [b"bash".to_vec(), b"--script".to_vec(), b"-c".to_vec(), text, name.into()];
         Exec::program(start.into_iter().chain(args))
     }
 

@@ -142,6 +142,9 @@ impl Sandbox {
     /// # Errors
     /// When it cannot be started.
     pub async fn start(&self, exec: Exec) -> Result<(Streams, Running), ExecError> {
+        if exec.argv.iter().chain(exec.env.iter().flat_map(|(k, v)| [k, v])).any(|string| string.contains(&0)) {
+            return Err(not_started(&exec, Errno::Inval));
+        }
         let engine = &self.shared.engine;
         let admitted = engine.execs.clone().acquire_owned().await.map_err(|e| ExecError::Engine(e.to_string()))?;
         let limits = self.narrowed(exec.limits.as_ref());
@@ -469,6 +472,7 @@ fn not_started(exec: &Exec, errno: Errno) -> ExecError {
         Errno::NotDir => "a part of the path, or the working directory, is not a directory",
         Errno::Acces => "not executable",
         Errno::NoExec => "neither WebAssembly nor a script",
+        Errno::Inval => "an argument or a variable has a NUL byte in it",
         Errno::TooBig => "arguments and environment are over the limit `argument_bytes`",
         Errno::Again => "no process left",
         _ => "cannot be started",
