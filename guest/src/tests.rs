@@ -92,14 +92,18 @@ fn errexit_and_traps() {
 #[test]
 fn the_state_of_a_session_is_a_value() {
     use crate::shell::Shell;
+    use crate::system::{WaitStatus, signal};
     use std::rc::Rc;
     let start = || Shell::new(Rc::new(Fake::new(&["bash"], b"")), b"bash");
     let mut first = start();
     let text = b"x=1; declare -i n=5; a=(p q); declare -A m=([k]=v); f() { echo in f; }; set -f; alias q=w; cd /tmp";
     let _ = first.run_text(text, 1, crate::exec::function::Origin::Command);
+    first.jobs.add(vec![4000], b"lost".to_vec());
     let state = first.encode_session();
     let mut second = start();
     assert!(second.restore_session(&state).is_some());
+    let job = &second.jobs.list[0];
+    assert_eq!((job.id, &job.text[..], job.status()), (1, &b"lost"[..], Some(WaitStatus::Signaled(signal::HUP))));
     let check = b"[ \"$x$n${a[1]}${m[k]}$PWD\" = '15qv/tmp' ] && type f >/dev/null && [[ $- == *f* ]]; n+=1; st=$?";
     let _ = second.run_text(check, 1, crate::exec::function::Origin::Command);
     assert_eq!(second.vars.text(crate::names::Sym::new(b"st")), Some(&b"0"[..]));
