@@ -1,5 +1,9 @@
 //! The HTTP service as its clients see it: over sockets, byte by byte where it matters.
 
+#[path = "http/again.rs"]
+mod again;
+#[path = "http/archives.rs"]
+mod archives;
 #[path = "http/client.rs"]
 mod client;
 mod common;
@@ -11,5 +15,7 @@ mod hostile;
 mod keys;
 #[path = "http/run.rs"]
 mod run;
+#[path = "http/sdk.rs"]
+mod sdk;
 #[path = "http/server.rs"]
 mod server;

@@ -7,14 +7,15 @@ use tokio::task::spawn_blocking;
 
 use super::admission::Permit;
 use super::error::ApiError;
+use super::exec::{self, Ended};
 use super::gate::Caller;
 use super::json::{self, Json};
 use super::path::Ids;
 use super::service::Service;
 use super::wire::{self, Answer, Changes, ExecRequest};
-use super::{containers, exec, sse};
+use super::{containers, sse};
 use crate::base::Limits;
-use crate::container::{ExecOptions, RunningExec};
+use crate::container::{ExecOptions, Landed, RunningExec};
 use crate::sandbox::{Exec, Output, Stdin};
 
 /// Runs a command in a container.
@@ -29,12 +30,13 @@ pub(super) async fn run(
     let asked: ExecRequest = json::read(&service, request).await?;
     let container = containers::find(&service, &caller, &id).await?;
     let streamed = asked.stream.unwrap_or(false);
+    let command = asked.command.clone();
     let (exec, options) = understand(asked, &container.settings.limits)?;
     let memory = container.settings.limits.memory_bytes;
     let permit = service.0.admission.admit(caller.share(), caller.quotas(), memory).await?;
     let (streams, running) = service.0.containers.start(&container.id, exec, options).await?;
     let cancel = running.canceller();
-    let job = Job { service, caller, streamed, _permit: permit };
+    let job = Job { service, caller, container: container.id, command, streamed, _permit: permit };
     if !streamed {
         // The command would go on without whoever asked for it.
         let client_gone = OnDrop(Some(cancel));
@@ -68,6 +70,8 @@ impl<F: Fn()> Drop for OnDrop<F> {
 struct Job {
     service: Service,
     caller: Caller,
+    container: String,
+    command: String,
     streamed: bool,
     _permit: Permit,
 }
@@ -75,8 +79,14 @@ struct Job {
 impl Job {
     async fn finish(self, running: RunningExec) -> Result<Answer, ApiError> {
         let done = running.finish().await?;
-        let finished = &done.finished;
-        exec::book(&self.service, &self.caller, &finished.outcome, &finished.metering);
+        let (outcome, metering) = (&done.finished.outcome, &done.finished.metering);
+        let root = match &done.landed {
+            Landed::Committed(log) => log.root,
+            Landed::Proposed(proposal) => proposal.root,
+        };
+        let (container, root) = (Some(self.container), Some(root.to_string()));
+        let ended = Ended { container, command: &self.command, root, outcome, metering };
+        exec::book(&self.service, &self.caller, ended).await;
         let landed = done.landed.clone().into();
         let compared = spawn_blocking(move || {
             let changes = done.changes().map(Changes::new);

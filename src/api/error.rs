@@ -212,6 +212,11 @@ impl ApiError {
         ApiError { should_retry: Some(false), ..self }
     }
 
+    /// With another code.
+    pub fn with_code(self, code: &'static str) -> ApiError {
+        self.code(code)
+    }
+
     /// Code and message, for streams.
     pub fn told(&self) -> (&'static str, &str) {
         (self.code.unwrap_or(self.kind), &self.message)

@@ -2,7 +2,9 @@
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
+use serde_json::json;
 
+use super::audit;
 use super::error::ApiError;
 use super::gate::Caller;
 use super::metrics::OutcomeLabels;
@@ -14,18 +16,40 @@ use crate::sandbox::{ExecError, Metering, Outcome, OutputStream, Streams};
 /// Bytes of output that are put into one event when more are there at once.
 const EVENT_BYTES: usize = 64 << 10;
 
-/// Books what a command used.
-pub(super) fn book(service: &Service, caller: &Caller, outcome: &Outcome, metering: &Metering) {
-    let outcome = match outcome {
+/// A command that has ended.
+pub(super) struct Ended<'a> {
+    /// The container it ran in, if it was one that is kept.
+    pub container: Option<String>,
+    pub command: &'a str,
+    /// The hash of the files it left.
+    pub root: Option<String>,
+    pub outcome: &'a Outcome,
+    pub metering: &'a Metering,
+}
+
+/// Books what a command used, and puts it on record.
+pub(super) async fn book(service: &Service, caller: &Caller, ended: Ended<'_>) {
+    let outcome = match ended.outcome {
         Outcome::Exit { exit_code: 0 } => "success",
         Outcome::Exit { .. } => "failure",
         Outcome::Signal { .. } => "signal",
         Outcome::Limit(_) => "limit",
         Outcome::Cancelled => "cancelled",
     };
+    let fuel = ended.metering.fuel;
     service.0.metrics.execs.get_or_create(&OutcomeLabels { outcome }).inc();
-    service.0.metrics.fuel.inc_by(metering.fuel);
-    service.0.admission.used(caller.share(), caller.quotas(), metering.fuel);
+    service.0.metrics.fuel.inc_by(fuel);
+    service.0.admission.used(caller.share(), caller.quotas(), fuel);
+    let event = json!({
+        "type": "command",
+        "request_id": caller.request_id(),
+        "key": caller.share(),
+        "command": audit::redacted(ended.command),
+        "outcome": ended.outcome,
+        "fuel": fuel,
+        "root": ended.root,
+    });
+    service.0.audit.add(ended.container, event).await;
 }
 
 /// What a client is told of a command that could not be run.

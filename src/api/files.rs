@@ -23,7 +23,7 @@ use crate::storage::DocumentRecord;
 use crate::vfs::Tree;
 
 /// The kind of their documents.
-const KIND: &str = "file";
+pub(super) const KIND: &str = "file";
 
 /// Where a file's content is in its tree.
 const CONTENT: &[u8] = b"/content";
@@ -178,13 +178,6 @@ pub(super) fn bytes(content: Bytes) -> Response {
 pub(super) async fn find(service: &Service, caller: &Caller, id: &str) -> Result<DocumentRecord, ApiError> {
     let found = if id::is("file-", id) { service.kept().find(caller, KIND, id).await? } else { None };
     found.ok_or_else(|| ApiError::not_found("file", id))
-}
-
-/// Removes the files whose time is over.
-pub(super) async fn expire(service: &Service) {
-    if let Err(error) = service.kept().expire(KIND).await {
-        tracing::error!(?error, "expired files cannot be removed");
-    }
 }
 
 /// The name that a file was uploaded under.

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
+use serde_json::json;
 
 use super::error::ApiError;
 use super::keys::{Key, Quotas, Scope};
@@ -35,9 +36,15 @@ pub(super) struct Gate {
 #[derive(Clone)]
 pub(super) struct Caller {
     key: Option<Arc<Key>>,
+    request_id: Arc<str>,
 }
 
 impl Caller {
+    /// The request's id.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
     /// Whose share of the machine is used.
     pub fn share(&self) -> &str {
         self.key.as_ref().map_or("", |key| &key.id)
@@ -55,13 +62,8 @@ impl Caller {
 
     /// How much of it.
     pub fn quotas(&self) -> &Quotas {
-        const NONE: &Quotas = &Quotas {
-            requests_per_minute: None,
-            fuel_per_minute: None,
-            concurrent_execs: None,
-            memory_bytes: None,
-            stored_bytes: None,
-        };
+        const NONE: &Quotas =
+            &Quotas { requests_per_minute: None, fuel_per_minute: None, concurrent_execs: None, memory_bytes: None };
         self.key.as_ref().map_or(NONE, |key| &key.quotas)
     }
 }
@@ -69,10 +71,10 @@ impl Caller {
 /// Lets a request through, or answers it.
 pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let request_id = id::new("req_");
+    let request_id: Arc<str> = id::new("req_").into();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let (mut response, key) = match gate.admit(&request) {
+    let (mut response, key) = match gate.admit(&request, &request_id) {
         Ok(caller) => {
             let key = caller.share().to_owned();
             request.extensions_mut().insert(caller);
@@ -92,6 +94,10 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     let ms = elapsed.as_secs_f64() * 1e3;
+    if needed(&method, &path).is_some() {
+        let event = json!({ "type": "request", "request_id": &*request_id, "key": key, "method": method.as_str(), "path": path, "status": status });
+        gate.service.0.audit.add(container(&path).map(str::to_owned), event).await;
+    }
     tracing::info!(target: "coquina::http", %request_id, %method, path, status, ms, key, "request");
     let metrics = &gate.service.0.metrics;
     metrics.request_seconds.get_or_create(&RouteLabels { route: route.clone() }).observe(elapsed.as_secs_f64());
@@ -100,7 +106,7 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
 }
 
 impl Gate {
-    fn admit(&self, request: &Request) -> Result<Caller, ApiError> {
+    fn admit(&self, request: &Request, request_id: &Arc<str>) -> Result<Caller, ApiError> {
         let most = self.service.0.config.headers;
         if request.headers().len() > most {
             return Err(ApiError::too_many_headers(most));
@@ -109,7 +115,8 @@ impl Gate {
             self.check_hosts(request.headers(), request.uri())?;
         }
         let needed = needed(request.method(), request.uri().path());
-        let caller = self.caller(request.headers(), needed)?;
+        let key = self.key(request.headers(), needed)?;
+        let caller = Caller { key, request_id: request_id.clone() };
         self.service.0.admission.request(caller.share(), caller.quotas())?;
         Ok(caller)
     }
@@ -149,9 +156,9 @@ impl Gate {
     }
 
     /// Who asks, if the key allows what is asked for.
-    fn caller(&self, headers: &HeaderMap, needed: Option<Scope>) -> Result<Caller, ApiError> {
+    fn key(&self, headers: &HeaderMap, needed: Option<Scope>) -> Result<Option<Arc<Key>>, ApiError> {
         let keys = &self.service.0.keys;
-        let Some(needed) = needed.filter(|_| keys.required()) else { return Ok(Caller { key: None }) };
+        let Some(needed) = needed.filter(|_| keys.required()) else { return Ok(None) };
         let Some(given) = headers.get(AUTHORIZATION) else {
             return Err(ApiError::unauthorized(
                 "You didn't provide an API key: send it in an Authorization header (Authorization: Bearer YOUR_KEY).",
@@ -165,15 +172,20 @@ impl Gate {
             let message = format!("This API key's scope does not allow this: it needs `{}`.", name(needed));
             return Err(ApiError::forbidden("insufficient_scope", message));
         }
-        Ok(Caller { key: Some(key) })
+        Ok(Some(key))
     }
+}
+
+/// The container that a path leads to.
+fn container(path: &str) -> Option<&str> {
+    path.strip_prefix("/v1/containers/")?.split('/').next().filter(|id| !id.is_empty())
 }
 
 /// The scope that a request needs; `None`: not even a key.
 fn needed(method: &Method, path: &str) -> Option<Scope> {
     match path {
         "/healthz" | "/readyz" | "/openapi.json" | "/docs" => None,
-        "/metrics" => Some(Scope::Admin),
+        "/metrics" | "/v1/audit" => Some(Scope::Admin),
         _ if *method == Method::GET || *method == Method::HEAD => Some(Scope::Read),
         _ => Some(Scope::Exec),
     }

@@ -41,8 +41,6 @@ pub struct Quotas {
     pub concurrent_execs: Option<u32>,
     /// Memory limits of the commands that run at a time, together, in bytes.
     pub memory_bytes: Option<u64>,
-    /// Files kept in containers, files and skills, in bytes.
-    pub stored_bytes: Option<u64>,
 }
 
 /// A key, without its secret.

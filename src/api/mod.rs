@@ -11,6 +11,7 @@
 
 mod admission;
 mod archive;
+mod audit;
 mod body;
 mod config;
 mod container_exec;
@@ -25,6 +26,7 @@ mod gate;
 mod glob;
 mod health;
 mod history;
+mod idempotency;
 mod inflate;
 mod json;
 mod kept;

@@ -7,7 +7,9 @@ use axum::response::{Html, IntoResponse, Response};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::{archive, container_exec, container_files, containers, error, files, history, models, run, skills, wire};
+use super::{
+    archive, audit, container_exec, container_files, containers, error, files, history, models, run, skills, wire,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,6 +26,7 @@ use super::{archive, container_exec, container_files, containers, error, files, 
         skills::create, skills::list, skills::get, skills::update, skills::remove, skills::content, skills::create_version,
         skills::versions, skills::version, skills::remove_version, skills::version_content,
         models::list, models::get,
+        audit::list,
     ),
     components(schemas(error::ErrorBody, wire::Event)),
     modifiers(&Bearer)

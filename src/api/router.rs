@@ -9,11 +9,14 @@ use super::error::ApiError;
 use super::gate::{self, Gate};
 use super::service::Service;
 use super::{
-    archive, container_exec, container_files, containers, files, health, history, models, openapi, run, skills,
+    archive, audit, container_exec, container_files, containers, files, health, history, idempotency, models, openapi,
+    run, skills,
 };
 
 /// The routes, behind the gate.
 pub(super) fn router(service: &Service, check_hosts: bool) -> Router {
+    // For what must not be done twice when it is asked for twice.
+    let once = from_fn_with_state(service.clone(), idempotency::once);
     Router::new()
         // For those who run the service.
         .route("/healthz", get(health::alive))
@@ -22,22 +25,25 @@ pub(super) fn router(service: &Service, check_hosts: bool) -> Router {
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(openapi::page))
         // One command in a sandbox of its own.
-        .route("/v1/run", post(run::run))
+        .route("/v1/run", post(run::run).layer(once.clone()))
         // The reference's containers and their files.
-        .route("/v1/containers", get(containers::list).post(containers::create))
+        .route("/v1/containers", get(containers::list).merge(post(containers::create).layer(once.clone())))
         .route("/v1/containers/{id}", get(containers::get).delete(containers::remove))
         .route("/v1/containers/{id}/files", get(container_files::list).post(container_files::create))
         .route("/v1/containers/{id}/files/{file}", get(container_files::get).delete(container_files::remove))
         .route("/v1/containers/{id}/files/{file}/content", get(container_files::content))
         // What containers can do beyond the reference.
-        .route("/v1/containers/{id}/exec", post(container_exec::run))
+        .route("/v1/containers/{id}/exec", post(container_exec::run).layer(once.clone()))
         .route("/v1/containers/{id}/log", get(history::log))
-        .route("/v1/containers/{id}/snapshots", get(history::snapshots).post(history::snapshot))
+        .route(
+            "/v1/containers/{id}/snapshots",
+            get(history::snapshots).merge(post(history::snapshot).layer(once.clone())),
+        )
         .route("/v1/containers/{id}/snapshots/{snapshot}", delete(history::remove_snapshot))
-        .route("/v1/containers/{id}/fork", post(history::fork))
-        .route("/v1/containers/{id}/restore", post(history::restore))
+        .route("/v1/containers/{id}/fork", post(history::fork).layer(once.clone()))
+        .route("/v1/containers/{id}/restore", post(history::restore).layer(once.clone()))
         .route("/v1/containers/{id}/diff", get(history::diff))
-        .route("/v1/containers/{id}/merge", post(history::merge))
+        .route("/v1/containers/{id}/merge", post(history::merge).layer(once.clone()))
         .route("/v1/containers/{id}/proposals", get(history::proposals))
         .route("/v1/containers/{id}/proposals/{proposal}", get(history::proposal))
         .route("/v1/containers/{id}/proposals/{proposal}/diff", get(history::proposal_diff))
@@ -56,6 +62,7 @@ pub(super) fn router(service: &Service, check_hosts: bool) -> Router {
         .route("/v1/skills/{id}/versions/{version}/content", get(skills::version_content))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{id}", get(models::get))
+        .route("/v1/audit", get(audit::list))
         .fallback(no_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Gate { service: service.clone(), check_hosts }, gate::pass))

@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use super::admission::Permit;
 use super::body::Reader;
 use super::error::ApiError;
-use super::exec;
+use super::exec::{self, Ended};
 use super::fields::Fields;
 use super::form::Form;
 use super::gate::Caller;
@@ -45,7 +45,7 @@ pub(super) async fn run(
         ApiError::internal()
     })?;
     let (streams, running) = sandbox.start(work.exec).await.map_err(|error| exec::failed(&error))?;
-    let job = Job { service, caller, sandbox, wanted: work.wanted, streamed, _permit: permit };
+    let job = Job { service, caller, sandbox, script: work.script, wanted: work.wanted, streamed, _permit: permit };
     if !streamed {
         // Dropped with the sandbox when the client goes away: that ends the command.
         return Ok(Json(job.finish(running).await?).into_response());
@@ -61,6 +61,7 @@ struct Job {
     service: Service,
     caller: Caller,
     sandbox: Sandbox,
+    script: String,
     wanted: Wanted,
     streamed: bool,
     _permit: Permit,
@@ -69,7 +70,9 @@ struct Job {
 impl Job {
     async fn finish(self, running: Running) -> Result<Answer, ApiError> {
         let finished = running.finish().await.map_err(|error| exec::failed(&error))?;
-        exec::book(&self.service, &self.caller, &finished.outcome, &finished.metering);
+        let (outcome, metering) = (&finished.outcome, &finished.metering);
+        let ended = Ended { container: None, command: &self.script, root: None, outcome, metering };
+        exec::book(&self.service, &self.caller, ended).await;
         let mut answer = answer(finished, self.streamed);
         if !self.wanted.is_empty() {
             let tree = self.sandbox.snapshot().tree().clone();
@@ -88,6 +91,7 @@ fn answer(finished: Finished, streamed: bool) -> Answer {
 /// A request, understood.
 struct Work {
     exec: Exec,
+    script: String,
     limits: Limits,
     tree: Tree,
     wanted: Wanted,
@@ -186,7 +190,7 @@ fn understand(run: RunRequest, archive: Option<&[u8]>, most: &Limits, mut tree: 
     let limits = run.limits.unwrap_or_default().narrow(most, run.timeout_ms)?;
     let cwd = wire::absolute("cwd", run.cwd.as_deref().unwrap_or(HOME))?;
     let wanted = Wanted::new(&cwd, &run.outputs.unwrap_or_default())?;
-    let mut exec = Exec::bash(run.script);
+    let mut exec = Exec::bash(run.script.clone());
     for (name, value) in run.env.unwrap_or_default() {
         let (name, value) = wire::variable(&name, &value)?;
         exec = exec.with_env(name, value);
@@ -211,5 +215,5 @@ fn understand(run: RunRequest, archive: Option<&[u8]>, most: &Limits, mut tree: 
     if used.bytes > limits.tree_bytes || used.files > limits.tree_files {
         return Err(ApiError::invalid_value("files", "they are more than the limits tree_bytes and tree_files allow"));
     }
-    Ok(Work { exec, limits, tree, wanted, streamed })
+    Ok(Work { exec, script: run.script, limits, tree, wanted, streamed })
 }

@@ -113,6 +113,7 @@ pub async fn serve(
     let _ = cut.send(());
     cut.closed().await;
     rounds.shutdown().await;
+    service.0.audit.flush().await;
     let closed = service.0.containers.shutdown().await;
     closed.map_err(io::Error::other)
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
 
 use super::admission::Admission;
+use super::audit::Audit;
 use super::config::ApiConfig;
+use super::idempotency::Running;
 use super::kept::{self, Kept};
 use super::keys::Keys;
 use super::metrics::Metrics;
@@ -24,6 +26,9 @@ pub(super) struct Inner {
     pub notes: Mutex<()>,
     pub keys: Keys,
     pub admission: Admission,
+    pub audit: Audit,
+    /// Requests with an idempotency key that run.
+    pub running: Running,
     pub metrics: Metrics,
     /// When the service was started, in seconds since 1970.
     pub started_at: i64,
@@ -32,14 +37,18 @@ pub(super) struct Inner {
 }
 
 impl Service {
-    /// A service over `containers` for those who have one of `keys`; for everybody if there are none.
+    /// A service over `containers` for those who have one of `keys`; for everybody if there are none. To be made on the runtime it is to run on.
     pub fn new(containers: Containers, keys: Keys, config: ApiConfig) -> Service {
         let admission = Admission::new(config.execs, config.queue, config.queue_timeout);
         let (stopping, _) = watch::channel(false);
         let kept = Kept::new(containers.store().clone());
         let (metrics, started_at) = (Metrics::new(), kept::now_ms().div_euclid(1000));
-        let notes = Mutex::default();
-        Service(Arc::new(Inner { config, containers, kept, notes, keys, admission, metrics, started_at, stopping }))
+        let (audit, trail) = Audit::new(containers.store().clone());
+        tokio::spawn(trail);
+        let (notes, running) = (Mutex::default(), Running::default());
+        let inner =
+            Inner { config, containers, kept, notes, keys, admission, audit, running, metrics, started_at, stopping };
+        Service(Arc::new(inner))
     }
 
     /// The image that runs are made over.

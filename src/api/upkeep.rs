@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use super::keys::Keys;
 use super::service::Service;
+use super::{files, idempotency};
 
 /// Time between two rounds: so long a new key, or a revoked one, may take to be noticed.
 const EVERY: Duration = Duration::from_secs(2);
+
+/// Rounds after which what has expired is removed; until then it is only not shown.
+const EXPIRE_ROUNDS: u64 = 30;
 
 /// Goes round until it is dropped.
 pub(super) async fn run(service: Service) {
     let mut rounds = tokio::time::interval(EVERY);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
+    for round in 0u64.. {
         rounds.tick().await;
         match Keys::read(service.0.containers.store()).await {
             Ok(keys) => service.0.keys.replace(keys),
@@ -21,6 +25,12 @@ pub(super) async fn run(service: Service) {
         if let Err(error) = service.0.containers.tick().await {
             tracing::error!(%error, "upkeep of the containers failed");
         }
-        super::files::expire(&service).await;
+        for kind in [files::KIND, idempotency::KIND] {
+            if round % EXPIRE_ROUNDS == 0
+                && let Err(error) = service.kept().expire(kind).await
+            {
+                tracing::error!(?error, kind, "what has expired cannot be removed");
+            }
+        }
     }
 }

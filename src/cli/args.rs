@@ -49,6 +49,10 @@ pub enum Command {
     Store(StoreArgs),
     /// Serve HTTP: containers, files, one-shot runs.
     Serve(super::serve::ServeArgs),
+    /// Who may use the HTTP service.
+    Keys(super::keys::KeysArgs),
+    /// What was done through the HTTP service.
+    Audit(super::audit::AuditArgs),
     /// Print every limit, its default and its unit.
     Limits,
     /// WebAssembly programs on their own.

@@ -1,12 +1,14 @@
 //! The command line: arguments, terminal, exit statuses. The only room with `anyhow`.
 
 mod args;
+mod audit;
 mod boxes;
 mod completion;
 mod demo;
 mod exec;
 mod format;
 mod image;
+mod keys;
 mod limits;
 mod output;
 mod quantity;
@@ -53,6 +55,8 @@ pub fn main() -> ExitCode {
         Command::Store(args) => store::run(&args),
         Command::Completion { shell } => completion::completion(shell),
         Command::Serve(args) => serve::serve(&args),
+        Command::Keys(args) => keys::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Limits => limits::limits(),
         Command::Wasi(WasiCommand::Run(args)) => wasi::run(&args),
         Command::Image(ImageCommand::Build { recipe, wasm, out }) => image::build(&recipe, &wasm, &out),

@@ -19,7 +19,7 @@ pub(super) use history::{
     Changes, ExecRequest, ForkRequest, LandedObject, LogEntry, ProposalObject, SnapshotObject, SnapshotRequest,
     StateRequest,
 };
-pub(super) use list::{Deleted, List, Page};
+pub(super) use list::{Deleted, Identified, List, Page};
 pub(super) use run::RunRequest;
 pub(super) use skill::{SetDefault, SkillObject, VersionDeleted, VersionObject};
 

@@ -1,0 +1,191 @@
+//! The audit trail: what was asked for, by whom, what became of it. Append-only and chained by hashes, in the store.
+//!
+//! Records are written a moment after what they tell of, many at a time, so that nobody waits for them; a crash may lose the last of
+//! them. Of a command they have what was run and how it ended, never its input, output, environment or files.
+
+use std::time::Duration;
+
+use axum::extract::{RawQuery, State};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use utoipa::ToSchema;
+
+use super::error::ApiError;
+use super::fields::Fields;
+use super::json::Json;
+use super::kept;
+use super::service::Service;
+use super::wire::{Identified, List, Page};
+use crate::storage::{AuditEntry, AuditQuery, AuditRecord, Change, Commit, Store};
+
+/// Records that wait to be written; whoever has more waits too.
+const WAITING: usize = 10_000;
+
+/// Records in one commit.
+const TOGETHER: usize = 1000;
+
+/// Records are collected for so long before they are written.
+const COLLECT: Duration = Duration::from_millis(20);
+
+/// Longest text of a command in a record, in bytes.
+const COMMAND_BYTES: usize = 4096;
+
+/// What secrets begin with that must not get into records.
+const SECRETS: [&str; 7] = ["coq_", "sk-", "ghp_", "github_pat_", "xoxb-", "AKIA", "Bearer "];
+
+/// Where records are put.
+#[derive(Clone)]
+pub(super) struct Audit(mpsc::Sender<Note>);
+
+/// What the writer is told.
+enum Note {
+    Entry(AuditEntry),
+    /// Whoever asks is answered when all before is written.
+    Flush(oneshot::Sender<()>),
+}
+
+impl Audit {
+    /// A trail in `store`. Its records are written by the future, which ends when all has been written and no more can come.
+    pub fn new(store: Store) -> (Audit, impl Future<Output = ()>) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        (Audit(sender), write(store, receiver))
+    }
+
+    /// Adds a record.
+    pub async fn add(&self, container: Option<String>, body: Value) {
+        // Only the very end of the service has nobody to write it.
+        let _ = self.0.send(Note::Entry(AuditEntry { at_ms: kept::now_ms(), container, body })).await;
+    }
+
+    /// Waits until all records so far are written.
+    pub async fn flush(&self) {
+        let (done, written) = oneshot::channel();
+        if self.0.send(Note::Flush(done)).await.is_ok() {
+            let _ = written.await;
+        }
+    }
+}
+
+async fn write(store: Store, mut receiver: mpsc::Receiver<Note>) {
+    let mut notes = Vec::new();
+    while receiver.recv_many(&mut notes, TOGETHER).await > 0 {
+        if !notes.iter().any(|note| matches!(note, Note::Flush(_))) {
+            tokio::time::sleep(COLLECT).await;
+        }
+        while notes.len() < TOGETHER
+            && let Ok(note) = receiver.try_recv()
+        {
+            notes.push(note);
+        }
+        let (mut changes, mut waiting) = (Vec::new(), Vec::new());
+        for note in notes.drain(..) {
+            match note {
+                Note::Entry(entry) => changes.push(Change::AppendAudit(entry)),
+                Note::Flush(done) => waiting.push(done),
+            }
+        }
+        if !changes.is_empty()
+            && let Err(error) = store.commit(Commit { changes, ..Commit::default() }).await
+        {
+            tracing::error!(%error, "records of the audit trail are lost");
+        }
+        for done in waiting {
+            // Whoever does not wait any more need not be told.
+            let _ = done.send(());
+        }
+    }
+}
+
+/// A command's text as it may be kept: short, and without what looks like a secret.
+pub(super) fn redacted(command: &str) -> String {
+    let end = command.floor_char_boundary(COMMAND_BYTES);
+    let mut text = command[..end].to_owned();
+    for prefix in SECRETS {
+        let mut from = 0;
+        while let Some(at) = text[from..].find(prefix).map(|at| from + at + prefix.len()) {
+            let secret = text[at..].find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));
+            let length = secret.unwrap_or(text.len() - at);
+            // Anything shorter is a word that happens to begin so.
+            if length >= 8 {
+                text.replace_range(at..at + length, "[redacted]");
+            }
+            from = at;
+        }
+    }
+    text
+}
+
+/// A record of the trail.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuditObject {
+    /// Its number, as text.
+    id: String,
+    /// Always `audit.record`.
+    object: &'static str,
+    /// BLAKE3 over the hash of the record before it and all of this one.
+    hash: String,
+    at_ms: i64,
+    container_id: Option<String>,
+    /// `request` or `command`, and what there is to tell of it.
+    #[schema(value_type = Object)]
+    event: Value,
+}
+
+impl From<AuditRecord> for AuditObject {
+    fn from(record: AuditRecord) -> AuditObject {
+        AuditObject {
+            id: record.seq.to_string(),
+            object: "audit.record",
+            hash: record.hash.to_string(),
+            at_ms: record.entry.at_ms,
+            container_id: record.entry.container,
+            event: record.entry.body,
+        }
+    }
+}
+
+impl Identified for AuditObject {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// The audit trail, oldest first.
+#[utoipa::path(get, path = "/v1/audit", tag = "audit",
+    params(("container_id" = Option<String>, Query), ("from_ms" = Option<i64>, Query), ("to_ms" = Option<i64>, Query), ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
+    responses((status = 200, description = "A page of it", body = List<AuditObject>)))]
+pub(super) async fn list(
+    State(service): State<Service>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<List<AuditObject>>, ApiError> {
+    let mut fields = Fields::query(query.as_deref())?;
+    let container = fields.text("container_id")?;
+    let (from_ms, to_ms) = (fields.number("from_ms")?.unwrap_or(i64::MIN), fields.number("to_ms")?.unwrap_or(i64::MAX));
+    if fields.text("order")?.is_some_and(|order| order != "asc") {
+        return Err(ApiError::invalid_value("order", "the trail is told in its own order: expected 'asc'"));
+    }
+    let page = Page::take(&mut fields, 20, 100)?;
+    fields.finish()?;
+    let after = page.after.as_deref().map(str::parse).transpose();
+    let after_seq = after.map_err(|_| ApiError::invalid_value("after", "expected a record's id"))?.unwrap_or(0);
+    let query = AuditQuery { container, from_ms, to_ms, after_seq, limit: page.limit + 1 };
+    let found = service.0.containers.store().audit(&query).await?;
+    Ok(Json(List::new(found.into_iter().map(AuditObject::from).collect(), page.limit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redacted;
+
+    #[test]
+    fn secrets_are_not_kept() {
+        assert_eq!(
+            redacted("curl -H 'Authorization: Bearer abc.def-123456'"),
+            "curl -H 'Authorization: Bearer [redacted]'"
+        );
+        assert_eq!(redacted("K=sk-aaaaaaaaaaaa; J=sk-bbbbbbbbbbbb"), "K=sk-[redacted]; J=sk-[redacted]");
+        assert_eq!(redacted("ask-me sk-x disk-space"), "ask-me sk-x disk-space");
+        assert_eq!(redacted(&"é".repeat(5000)).len(), 4096);
+    }
+}

@@ -1,0 +1,64 @@
+//! `coquina audit`: what was done through the HTTP service, and whether the record of it is whole.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::boxes::args::PlaceArgs;
+use super::{exec, output, store};
+use crate::storage::{AuditQuery, LIST_LIMIT};
+
+/// Exit status when the record is not whole.
+const EXIT_BROKEN: u8 = 1;
+
+/// `coquina audit`.
+#[derive(Args)]
+pub struct AuditArgs {
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Check the chain of hashes from the first record to the last. Exit status 1 if it is broken.
+    Verify,
+    /// Print the records, one JSON object a line.
+    Ls {
+        /// Only of this container.
+        #[arg(long, value_name = "ID")]
+        container: Option<String>,
+    },
+}
+
+/// Runs a `coquina audit` command.
+pub fn run(args: &AuditArgs) -> Result<u8> {
+    let (store, runtime) = (store::open(&args.place)?, exec::runtime()?);
+    runtime.block_on(async {
+        match &args.command {
+            AuditCommand::Verify => {
+                let (records, broken) = store.audit_verify().await?;
+                match (args.place.json, broken) {
+                    (true, _) => output::json(&json!({ "records": records, "broken_at": broken }))?,
+                    (false, None) => output::line(&format!("{records} records, all whole"))?,
+                    (false, Some(at)) => output::line(&format!("the chain is broken at record {at}"))?,
+                }
+                Ok(if broken.is_some() { EXIT_BROKEN } else { 0 })
+            }
+            AuditCommand::Ls { container } => {
+                let mut query = AuditQuery { container: container.clone(), ..AuditQuery::default() };
+                loop {
+                    let page = store.audit(&query).await?;
+                    for record in &page {
+                        output::line(&serde_json::to_string(record)?)?;
+                        query.after_seq = record.seq;
+                    }
+                    if page.len() < LIST_LIMIT as usize {
+                        return Ok(0);
+                    }
+                }
+            }
+        }
+    })
+}
