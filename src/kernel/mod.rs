@@ -181,14 +181,15 @@ impl Kernel {
         self.entropy.fill(into);
     }
 
-    /// Puts another file tree in the place of this one, with `/proc` mounted in it. `Busy` while a process uses the old one.
-    pub fn replace_vfs(&mut self, vfs: Vfs) -> Sys<()> {
+    /// Puts another file tree in the place of this one, with `/proc` mounted in it, and gives the old one back: to drop it takes time.
+    /// `Busy` while a process uses it.
+    pub fn replace_vfs(&mut self, vfs: Vfs) -> Sys<Vfs> {
         if self.procs.iter().any(|process| !process.is_zombie()) {
             return Err(Errno::Busy);
         }
-        self.vfs = vfs;
+        let old = std::mem::replace(&mut self.vfs, vfs);
         self.mount_proc();
-        Ok(())
+        Ok(old)
     }
 
     fn mount_proc(&mut self) {

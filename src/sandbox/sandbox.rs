@@ -117,9 +117,13 @@ impl Sandbox {
     /// When something runs, and as for [`Sandbox::new`]; the files are the old ones then.
     pub fn replace_tree(&self, tree: Tree) -> Result<(), SandboxError> {
         let (vfs, overlays) = files(&Snapshot { tree, ..self.snapshot() }, &self.config)?;
-        let mut kernel = lock(&self.kernel);
-        kernel.replace_vfs(vfs).map_err(|_| SandboxError::Busy { running: kernel.process_count() })?;
-        *lock(&self.overlays) = overlays;
+        let old = {
+            let mut kernel = lock(&self.kernel);
+            let old = kernel.replace_vfs(vfs).map_err(|_| SandboxError::Busy { running: kernel.process_count() })?;
+            *lock(&self.overlays) = overlays;
+            old
+        };
+        drop(old);
         Ok(())
     }
 
