@@ -352,11 +352,11 @@ pub(super) fn judge(profile: &Profile, before: &Tree, after: &Tree) -> Result<Ac
     if profile.is_full() {
         return Ok(Access::Full);
     }
-    let changes = before.diff(after)?;
-    let read_only: Vec<_> =
-        changes.iter().filter(|c| profile.access(&c.path) == Access::ReadOnly).map(|c| c.path.clone()).collect();
+    let (changes, rest) = before.diff_and_rest(after)?;
+    let paths = || changes.iter().map(|change| &change.path).chain(&rest);
+    let read_only: Vec<_> = paths().filter(|path| profile.access(path) == Access::ReadOnly).cloned().collect();
     if !read_only.is_empty() {
         return Err(ContainerError::ReadOnly(read_only));
     }
-    Ok(changes.iter().map(|c| profile.access(&c.path)).min().unwrap_or(Access::Full))
+    Ok(paths().map(|path| profile.access(path)).min().unwrap_or(Access::Full))
 }

@@ -52,7 +52,7 @@ fn list(conflicts: &[Conflict]) -> String {
 /// Conflicts; a directory too deep for its path to be told (`NameTooLong`); a stored part of a tree that cannot be read.
 pub fn merge(base: &Tree, ours: &Tree, theirs: &Tree) -> Result<Tree, MergeError> {
     let (here, (there, rest)) = (base.diff(ours)?, base.diff_and_rest(theirs)?);
-    if let Some(path) = rest {
+    if let Some(path) = rest.into_iter().next() {
         return Err(MergeError::Failed { path, errno: Errno::NameTooLong });
     }
     let mut merge = Merge {

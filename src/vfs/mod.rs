@@ -13,10 +13,11 @@
 //! vfs.write_at(loc, 0, b"hi")?; vfs.unpin(loc);`
 //!
 //! **Where.** `resolve` walks paths, `perm` decides, `paths` and `mounts` are the calls; `tree/` the tree, made of `map`s;
-//! `host/` and `overlay/` the other two file systems.
+//! `host/` and `overlay/` the other two file systems. `describe`, `text_diff` and `merge` compare and join trees, `archive/` packs them.
 //!
-//! **Invariants.** Paths are walked in `resolve.rs` and nowhere else; a [`FileSystem`] sees single names. A [`Loc`] that
-//! nobody has pinned is good until the next call that changes the tree. Rights of a mount only narrow.
+//! **Invariants.** Paths are walked in `resolve.rs` and nowhere else (those of a diff are names alone and lead where they say); a
+//! [`FileSystem`] sees single names. A [`Loc`] that nobody has pinned is good until the next call that changes the tree. Rights of a
+//! mount only narrow.
 
 mod archive;
 mod clock;

@@ -1,7 +1,9 @@
 //! Merging: rows by hand, and random edits on both sides against a model by path.
 
 use super::model::{Dump, Op, dump, op, run};
+use super::stored::Store;
 use super::*;
+use crate::base::{BlobError, Hash};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -334,4 +336,70 @@ proptest! {
         }
         prop_assert_eq!([&base, &ours, &theirs].map(dump), before);
     }
+}
+
+/// A directory so deep that no path tells it.
+fn deep(f: &mut Fixture) -> Sys<()> {
+    for _ in 0..20 {
+        f.mkdir(&"n".repeat(250))?;
+        f.cwd = f.loc(&"n".repeat(250))?;
+    }
+    f.put("file", "deep")
+}
+
+#[test]
+fn what_is_too_deep_to_be_told_is_not_lost_in_silence() {
+    let edit: Edit = |f| f.put("/b", "1");
+    assert!(matches!(merged(&[edit], &[deep]), Err(MergeError::Failed { errno: Errno::NameTooLong, .. })));
+    let base = edited(&base(), 0, &[]);
+    let (changes, rest) = base.diff_and_rest(&edited(&base, 1, &[deep])).unwrap();
+    assert_eq!((changes.len(), rest.len()), (16, 1));
+    assert_eq!(changes.last().map(|change| &change.path), rest.first());
+}
+
+/// The trees as they come from a store, each by itself or all from one loader.
+fn stored(store: &Arc<Store>, roots: [Hash; 3], is_shared: bool) -> Result<[Tree; 3], BlobError> {
+    let one = store.loader();
+    let load = |root| Tree::load(&if is_shared { one.clone() } else { store.loader() }, root);
+    let [a, b, c] = roots.map(load);
+    Ok([a?, b?, c?])
+}
+
+#[test]
+fn what_cannot_be_read_is_never_merged_told_or_packed() {
+    let base = edited(&base(), 0, &[|f| f.put("/big", vec![b'x'; 200_000])]);
+    let ours = edited(&base, 1_000, &[|f| f.put("/a", "ours"), |f| f.put("/d/n", "n"), |f| f.unlink("/d/x")]);
+    let theirs =
+        edited(&base, 2_000, &[|f| f.put("/b", "theirs"), |f| f.put("/h1", "linked"), |f| f.rename("/d/deep", "/e")]);
+    let store = Store::new();
+    let roots = [&base, &ours, &theirs].map(|tree| store.save(tree).0);
+    let work = |[base, ours, theirs]: &[Tree; 3]| -> Result<_, String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let merged = merge(base, ours, theirs).map_err(|error| text(&error))?;
+        let described = base.describe(theirs).map_err(|error| text(&error))?;
+        let told = unified(base, ours, b"/a", &TextLimits::default()).map_err(|error| text(&error))?;
+        let (mut archive, mut tree) = (Vec::new(), ours.clone());
+        export(&merged, b"/", &mut archive).map_err(|error| text(&error))?;
+        let options = ImportOptions { limits: Limits::default(), owner: None, now: 0 };
+        import(&mut tree, b"/", &mut &*archive, &options).map_err(|error| text(&error))?;
+        Ok((dump(&merged).len(), described, told, archive, tree.total_usage()))
+    };
+    let expected = work(&[base, ours, theirs]).unwrap();
+    for is_shared in [true, false] {
+        assert_eq!(work(&stored(&store, roots, is_shared).unwrap()), Ok(expected.clone()));
+    }
+    let all: Vec<Hash> = store.blobs.lock().unwrap().keys().copied().collect();
+    let mut refused = 0;
+    for id in all {
+        let blob = store.blobs.lock().unwrap().remove(&id).unwrap();
+        match stored(&store, roots, true).map_err(|error| error.to_string()).and_then(|trees| work(&trees)) {
+            Ok(found) => assert!(found == expected, "without {id} it is something else"),
+            Err(message) => {
+                assert!(message.contains(&id.to_string()), "{message}");
+                refused += 1;
+            }
+        }
+        store.blobs.lock().unwrap().insert(id, blob);
+    }
+    assert!(refused > 5, "{refused}");
 }

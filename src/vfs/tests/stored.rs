@@ -10,9 +10,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 /// A store in memory that remembers what was read of it.
-struct Store {
+pub(super) struct Store {
     tag: StoreTag,
-    blobs: Mutex<HashMap<Hash, Blob>>,
+    pub(super) blobs: Mutex<HashMap<Hash, Blob>>,
     read: Mutex<Vec<Hash>>,
 }
 
@@ -24,16 +24,16 @@ impl BlobSource for Store {
 }
 
 impl Store {
-    fn new() -> Arc<Store> {
+    pub(super) fn new() -> Arc<Store> {
         Arc::new(Store { tag: StoreTag::new(), blobs: Mutex::default(), read: Mutex::default() })
     }
 
-    fn loader(self: &Arc<Self>) -> Arc<TreeLoader> {
+    pub(super) fn loader(self: &Arc<Self>) -> Arc<TreeLoader> {
         TreeLoader::new(self.clone(), self.tag)
     }
 
     /// Keeps what a tree lacks; the root, and how many blobs and bytes that were.
-    fn save(&self, tree: &Tree) -> (Hash, usize, usize) {
+    pub(super) fn save(&self, tree: &Tree) -> (Hash, usize, usize) {
         let save = tree.save(self.tag, false).unwrap();
         let (root, count, bytes) = (save.root, save.blobs.len(), bytes(&save));
         self.keep(&save);

@@ -29,8 +29,8 @@ impl Tree {
         Ok(self.diff_and_rest(newer)?.0)
     }
 
-    /// The same, and a directory, if there is one, with a difference below whose path is too long to be told.
-    pub(crate) fn diff_and_rest(&self, newer: &Tree) -> Result<(Vec<Change>, Option<Vec<u8>>), BlobError> {
+    /// The same, and the directories in which there may be differences whose paths are too long to be told.
+    pub(crate) fn diff_and_rest(&self, newer: &Tree) -> Result<(Vec<Change>, Vec<Vec<u8>>), BlobError> {
         if let Some(fault) = self.fault().or_else(|| newer.fault()) {
             return Err(fault);
         }
@@ -41,7 +41,7 @@ impl Tree {
         })
     }
 
-    fn changes(&self, newer: &Tree) -> Read<(Vec<Change>, Option<Vec<u8>>)> {
+    fn changes(&self, newer: &Tree) -> Read<(Vec<Change>, Vec<Vec<u8>>)> {
         let (mut old_trail, mut new_trail) = (Trail::new(), Trail::new());
         self.inodes.diff(&newer.inodes, &Inode::is_same, &mut |(ino, old, new)| {
             if let Some(inode) = old {
@@ -53,7 +53,8 @@ impl Tree {
             Ok(())
         })?;
         let todo = vec![(Vec::new(), Task::Compare(ROOT, ROOT))];
-        let mut walk = Walk { old: self, new: newer, old_trail, new_trail, todo, changes: Vec::new(), rest: None };
+        let mut walk =
+            Walk { old: self, new: newer, old_trail, new_trail, todo, changes: Vec::new(), rest: Vec::new() };
         walk.run()?;
         walk.changes.sort();
         Ok((walk.changes, walk.rest))
@@ -99,8 +100,8 @@ struct Walk<'a> {
     /// Paths without a trailing slash, so that the root's is empty.
     todo: Vec<(Vec<u8>, Task)>,
     changes: Vec<Change>,
-    /// A directory below which paths are too long.
-    rest: Option<Vec<u8>>,
+    /// Directories in which paths are too long.
+    rest: Vec<Vec<u8>>,
 }
 
 impl Walk<'_> {
@@ -191,8 +192,8 @@ impl Walk<'_> {
     fn push(&mut self, path: &[u8], name: &[u8], task: Task) {
         if path.len() + name.len() < PATH_MAX {
             self.todo.push(([path, b"/", name].concat(), task));
-        } else {
-            self.rest = Some(path.to_vec());
+        } else if self.rest.last().is_none_or(|last| last != path) {
+            self.rest.push(path.to_vec());
         }
     }
 
