@@ -219,9 +219,6 @@ pub struct CreateArgs {
     /// Where the tar is unpacked.
     #[arg(long, value_name = "DIR", default_value = "/home/user", requires = "tar")]
     pub at: String,
-    /// Whose it is: a word of the caller's, to list by.
-    #[arg(long, value_name = "OWNER")]
-    pub owner: Option<String>,
     #[command(flatten)]
     pub settings: SettingsArgs,
 }
@@ -415,7 +412,7 @@ pub struct ImportArgs {
     /// The tar to read; else standard input.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub tar: Option<PathBuf>,
-    /// The directory to unpack into; made if missing.
+    /// The directory to unpack into.
     #[arg(long, value_name = "DIR", default_value = "/home/user")]
     pub at: String,
 }

@@ -20,7 +20,8 @@ pub fn snapshot(boxes: &Boxes, name: &str, snapshot: Option<&str>) -> Result<()>
 /// `box fork`: with the settings of the box it is forked from.
 pub fn fork(boxes: &Boxes, from: &Ref, name: Option<&str>) -> Result<()> {
     let settings = settings::of(boxes, from)?;
-    let create = Create { name: name.map(Into::into), owner: None, from: Origin::State(from.clone()), settings };
+    let create =
+        Create { name: name.map(Into::into), from: Origin::State(from.clone()), settings, ..Create::default() };
     let made = boxes.wait(boxes.containers.create(create))?;
     boxes.answer(&made, &made.id)
 }

@@ -30,7 +30,7 @@ pub fn boxes(boxes: &Boxes, args: &ListArgs) -> Result<()> {
     let mut table = Table::new(&["NAME", "STATUS", ">ENTRIES", "USED", "CREATED", "EXPIRES", "OWNER"]);
     for c in &found {
         table.row([
-            styled(c.name.as_str(), Style::Strong),
+            styled(called(c), Style::Strong),
             status(c.status),
             c.seq.to_string().into(),
             format::ago(c.last_active_at_ms, now).into(),
@@ -58,6 +58,11 @@ fn all(boxes: &Boxes, owner: Option<&str>, mut each: impl FnMut(Container) -> bo
             return Ok(());
         }
     }
+}
+
+/// What a box is called by here: its name, or its id where the name is its owner's own.
+pub fn called(container: &Container) -> &str {
+    if container.owner.is_none() { &container.name } else { &container.id }
 }
 
 fn status(status: ContainerStatus) -> Cell {
@@ -213,7 +218,7 @@ pub fn snapshots(boxes: &Boxes, name: Option<&str>) -> Result<()> {
 
 /// What people call the box with this id, if it is still there.
 pub fn name_of(boxes: &Boxes, id: &str) -> String {
-    boxes.wait(boxes.containers.get(id)).map_or_else(|_| id.into(), |c| c.name)
+    boxes.wait(boxes.containers.get(id)).map_or_else(|_| id.into(), |c| called(&c).into())
 }
 
 /// `box proposals`.
@@ -230,7 +235,7 @@ pub fn proposals(boxes: &Boxes, name: Option<&str>, decided: bool) -> Result<()>
     for container in of {
         let records = boxes.wait(boxes.containers.proposals(&container.id))?;
         let records = records.into_iter().filter(|p| decided || p.state == ProposalState::Open);
-        found.extend(records.map(|record| (container.name.clone(), record)));
+        found.extend(records.map(|record| (called(&container).to_owned(), record)));
     }
     if boxes.json {
         return output::json(&found.iter().map(|(_, record)| record).collect::<Vec<_>>());

@@ -13,9 +13,9 @@ mod settings;
 
 pub use change::conflict_lines;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use super::{exec, output, setup};
+use super::{output, setup};
 use crate::base::Limits;
 use crate::cli::store;
 use crate::container::{ContainerError, Containers, ContainersConfig, Create, Origin, Ref};
@@ -34,7 +34,9 @@ impl Boxes {
     pub fn open(place: &PlaceArgs) -> Result<Boxes> {
         let store = store::open(place)?;
         let image = setup::image(&setup::engine(&Limits::default())?, place.image.as_deref())?;
-        let runtime = exec::runtime()?;
+        // On a thread of its own: a box is given up to another process also while this one waits for its user.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.context("the runtime cannot be started")?;
         let containers = {
             let _entered = runtime.enter();
             Containers::open(image, store, ContainersConfig::default())
@@ -90,7 +92,7 @@ impl Boxes {
         };
         let mut settings = args.from.as_ref().map_or(Ok(Default::default()), |state| settings::of(self, state))?;
         settings::change(&args.settings, &mut settings)?;
-        let create = Create { name: args.name.clone(), owner: args.owner.clone(), from, settings };
+        let create = Create { name: args.name.clone(), from, settings, ..Create::default() };
         let made = self.wait(self.containers.create(create))?;
         self.answer(&made, &made.id)
     }
