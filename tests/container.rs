@@ -714,6 +714,23 @@ async fn what_cannot_be_stored_is_refused_and_the_container_is_as_before() {
 }
 
 #[tokio::test]
+async fn what_was_reported_done_and_is_lost_is_said_once() {
+    let house = House::with(|store| store.quota_bytes = 64 << 20);
+    let settings = Settings { durability: Durability::Batched(60_000), ..Settings::default() };
+    let made = house.create_with(settings).await;
+    house.run(&made.id, "echo safe > f").await;
+    house.log(&made.id).await;
+    house.run(&made.id, "head -c 200M /dev/urandom > big").await;
+    house.run(&made.id, "echo lost > f").await;
+    assert_eq!(house.log(&made.id).await.len(), 2, "the log is what is stored");
+    match house.containers.exec(&made.id, Exec::bash("true"), ExecOptions::default()).await {
+        Err(ContainerError::Lost { first, last, kept, .. }) => assert_eq!((first, last, kept), (3, 4, 2)),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(house.run(&made.id, "cat f; ls").await, "safe\nf\n");
+}
+
+#[tokio::test]
 async fn logs_are_pruned_but_for_their_beginning() {
     let house = House::new();
     let made = house.create().await;

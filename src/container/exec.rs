@@ -163,7 +163,7 @@ impl Containers {
 
     async fn start_fork(&self, id: String, exec: Exec, options: &ExecOptions) -> Result<(Streams, RunningExec)> {
         let settings = read_settings(&self.find(&id).await?)?;
-        let base = self.state(&Ref::Container(id.clone())).await?;
+        let base = self.held(&Ref::Container(id.clone())).await?;
         let fork = self.fork_of(&base, &settings)?;
         let exec = dressed(exec, &settings, options);
         let command = command(&exec, options);

@@ -136,7 +136,7 @@ impl Containers {
     /// # Errors
     /// One is not there.
     pub async fn diff(&self, old: &Ref, new: &Ref) -> Result<Difference> {
-        Ok(Difference::new(self.state(old).await?, self.state(new).await?))
+        Ok(Difference::new(self.held(old).await?, self.held(new).await?))
     }
 
     /// Brings into a container what `from` changed since both were one: a fork of it, what it was forked from, or a proposal for it. Waits for
@@ -146,7 +146,7 @@ impl Containers {
     /// [`ContainerError::Conflicts`] names every path that both changed differently; then nothing is merged.
     pub async fn merge(&self, id_or_name: &str, from: &Ref) -> Result<LogRecord> {
         let id = self.resolve(id_or_name).await?;
-        let theirs = self.state(from).await?;
+        let theirs = self.held(from).await?;
         let base = self.common(&id, from, &theirs).await?;
         let (this, from) = (self.clone(), from.to_string());
         self.see_through(async move {
@@ -258,7 +258,7 @@ impl Containers {
     /// # Errors
     /// The state or the path is not there, or the writer failed.
     pub async fn export(&self, state: &Ref, path: &[u8], to: impl Write + Send + 'static) -> Result<Exported> {
-        let (state, path, mut to) = (self.state(state).await?, path.to_vec(), to);
+        let (state, path, mut to) = (self.held(state).await?, path.to_vec(), to);
         Ok(blocking(move || export(&state.tree, &path, &mut to)).await??)
     }
 

@@ -18,8 +18,7 @@ pub(super) struct State {
     pub epoch: u64,
     /// The container whose it is or was.
     pub container: Option<String>,
-    /// Held, not looked at.
-    #[expect(dead_code, reason = "its drop is what it is for")]
+    /// Keeps what is not in memory from the collector.
     pub pin: Option<Pin>,
 }
 
@@ -59,6 +58,20 @@ impl Containers {
                 self.pinned(proposal.root, proposal.session, Some(proposal.container)).await
             }
         }
+    }
+
+    /// The same for something that takes its time: what it reads then is not collected meanwhile, though the container goes on.
+    pub(super) async fn held(&self, reference: &Ref) -> Result<State> {
+        let mut state = self.state(reference).await?;
+        if state.pin.is_none()
+            && let Some(id) = &state.container
+            && let Some(slot) = self.slot_in_use(id)
+            && let Some(root) = slot.peek().await.map(|live| live.record().root)
+        {
+            // What is not stored yet needs no pin.
+            state.pin = self.store().pin(root).await.ok();
+        }
+        Ok(state)
     }
 
     /// A container as it is now: in this process's memory, else as last committed.
