@@ -20,7 +20,6 @@ impl Bench {
         self.scripts();
         self.streams();
         self.whole_process();
-        self.snapshots();
         self.many();
     }
 
@@ -93,30 +92,6 @@ impl Bench {
             let (ours, theirs) = beside(40, 1, ours, || native("echo hi"));
             self.versus("whole_process", "us", 5.0, "bash -c 'echo hi'", micros(ours), micros(theirs));
         }
-    }
-
-    /// Snapshot and fork of a big tree against a small one.
-    fn snapshots(&mut self) {
-        if !self.wants("snapshot") {
-            return;
-        }
-        let (big, small) = (self.sandbox(), self.sandbox());
-        self.run(&small, "for ((i = 0; i < 10; i++)); do : > f$i; done");
-        // 100 directories of 1,000 files; 1,000 of the files have a MiB each, all different.
-        self.run(
-            &big,
-            "for ((d = 0; d < 100; d++)); do mkdir d$d; for ((i = 0; i < 1000; i++)); do : > d$d/f$i; done; done",
-        );
-        self.run(
-            &big,
-            "for ((i = 0; i < 1000; i++)); do { echo $i; head -c 1048576 /dev/zero; } > d$((i % 100))/f$i; done",
-        );
-        let (many, bytes) = (big.snapshot().tree().usage(), GIB - (24 << 20));
-        assert!(many.files >= 100_000 && many.bytes >= bytes, "the big tree is not big: {many:?}");
-        let fork = |sandbox: &Sandbox| drop(sandbox.fork().expect("it forks"));
-        let (ours, theirs) = beside(200, 1, || fork(&big), || fork(&small));
-        let reference = "the same of a tree with 10 files";
-        self.versus("snapshot", "us", 2.0, reference, micros(ours), micros(theirs));
     }
 
     /// Many sandboxes and many execs at a time, and whether rounds of them leave anything behind.

@@ -5,9 +5,11 @@
 
 mod engine;
 mod harness;
+mod state;
 
 fn main() {
     let mut bench = harness::Bench::start();
     bench.engine();
+    bench.state();
     bench.finish();
 }
