@@ -203,6 +203,11 @@ fn mode(state: &FileState) -> String {
 fn show_text(difference: &Difference, change: &FileChange) -> Result<()> {
     let path = format::printable(&change.path);
     match difference.text(&change.path, &TextLimits::default())? {
+        // Its mode, its owner or its time: as text, the first is of interest.
+        TextDiff::Text(text) if text.is_empty() => match both(change, mode) {
+            modes if modes.contains('→') => output::line(&format!("Mode of {path}: {modes}")),
+            _ => Ok(()),
+        },
         TextDiff::Text(text) if format::colour() => output::write(coloured(&text)),
         TextDiff::Text(text) => output::write(text),
         TextDiff::Binary => output::line(&format!("Binary files a{path} and b{path} differ")),

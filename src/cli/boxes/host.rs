@@ -86,11 +86,10 @@ pub fn unpack(from: Reader, target: &Path) -> io::Result<()> {
     let mut directories = Vec::new();
     for entry in archive.entries()? {
         let mut entry = entry?;
-        let Some(below) = entry.path_bytes().strip_prefix(b".").map(|rest| rest.iter().any(|b| *b != b'/')) else {
+        let name = entry.path_bytes().into_owned();
+        if !name.starts_with(b"./") && name != b"." {
             entry.unpack(target)?;
-            continue;
-        };
-        if !below {
+        } else if name.len() <= b"./".len() {
             make_top(target, entry.header().mode()?)?;
         } else if entry.header().entry_type().is_dir() {
             // Last, from the deepest up: what is unpacked into them needs their permission and changes their time.
@@ -186,8 +185,10 @@ mod tests {
     fn a_file_goes_under_the_name_given() {
         let scratch = scratch();
         let to = scratch.path().join("b");
-        unpack(archive(&[(tar::EntryType::Regular, "a", 0o644, "x")]), &to).expect("it is unpacked");
-        assert_eq!(fs::read(to).expect("it is there"), b"x");
+        for name in ["a", ".a"] {
+            unpack(archive(&[(tar::EntryType::Regular, name, 0o644, name)]), &to).expect("it is unpacked");
+            assert_eq!(fs::read(&to).expect("it is there"), name.as_bytes());
+        }
     }
 
     #[test]
