@@ -291,7 +291,7 @@ async fn a_snapshot_outlives_its_container() {
         assert_eq!(house.run(&fork.id, "cat f").await, "kept\n");
     }
     let listed = house.containers.snapshots(&SnapshotQuery::default()).await.expect("they can be listed");
-    assert_eq!(listed, [snapshot.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&snapshot));
     house.containers.remove_snapshot("milestone").await.expect("it can be removed");
     assert!(house.containers.remove_snapshot(&snapshot.id).await.is_err());
 }
@@ -432,6 +432,14 @@ async fn what_a_profile_forbids_is_undone() {
     let written = house.containers.write_file(&made.id, b"/home/user/f", Bytes::from_static(b"x"), 0o644).await;
     assert!(written.is_err(), "{written:?}");
     assert_eq!(house.read(&made.id, "/tmp/f").await, Ok("y\n".into()));
+
+    // Nothing but one directory may be written.
+    let made = house.create_with(profile(Access::ReadOnly, &[("/home/user", Access::Full)])).await;
+    assert_eq!(house.run(&made.id, "echo x > f; { echo y > /tmp/f; } 2> err; wc -l < err; cat f").await, "1\nx\n");
+    assert_eq!(house.read(&made.id, "/tmp/f").await, Err(Errno::NoEnt));
+    // Nothing at all.
+    let made = house.create_with(profile(Access::ReadOnly, &[])).await;
+    assert_eq!(house.run(&made.id, "{ echo x > f; } 2> /dev/null; echo $?; cat << END\nhere\nEND").await, "1\nhere\n");
 }
 
 #[tokio::test]
@@ -556,7 +564,7 @@ async fn a_container_expires_and_says_so_from_then_on() {
     house.pass(59);
     assert_eq!(house.containers.tick().await.expect("it ticks").expired, Vec::<String>::new(), "it was used");
     house.pass(2);
-    assert_eq!(house.containers.tick().await.expect("it ticks").expired, [made.id.clone()]);
+    assert_eq!(house.containers.tick().await.expect("it ticks").expired, std::slice::from_ref(&made.id));
 
     let found = house.containers.get(&made.id).await.expect("its record stays");
     assert_eq!(found.status, ContainerStatus::Expired);
@@ -822,7 +830,7 @@ async fn idle_containers_leave_memory_and_come_back() {
     let made = containers.create(Create::default()).await.expect("it can be made");
     let exec = |script: &str| Exec { session: true, ..Exec::bash(script) };
     containers.exec(&made.id, exec("x=1; echo hi > f"), ExecOptions::default()).await.expect("it runs");
-    assert_eq!(containers.tick().await.expect("it ticks").hibernated, [made.id.clone()]);
+    assert_eq!(containers.tick().await.expect("it ticks").hibernated, std::slice::from_ref(&made.id));
     assert_eq!(containers.tick().await.expect("it ticks").hibernated, Vec::<String>::new());
     let done = containers.exec(&made.id, exec("echo $x; cat f"), ExecOptions::default()).await.expect("it runs");
     assert_eq!(text(&done), "1\nhi\n");

@@ -172,7 +172,7 @@ impl Containers {
 
     /// A sandbox of its own that starts from `state`. It ends with its exec, and so does what that leaves running.
     fn fork_of(&self, state: &State, settings: &Settings) -> Result<Arc<Sandbox>> {
-        let config = crate::sandbox::SandboxConfig { background: false, ..sandbox_config(settings) };
+        let config = crate::sandbox::SandboxConfig { background: false, ..sandbox_config(settings, &state.tree) };
         Ok(Arc::new(Sandbox::open(self.image(), &state.snapshot(), config)?))
     }
 

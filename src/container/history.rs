@@ -229,7 +229,11 @@ impl Containers {
     pub(super) async fn put(&self, live: &Live, state: State) -> Result<Vec<String>> {
         let ended = live.sandbox().kill_background().await.into_iter().map(|(_, name)| name).collect();
         let snapshot = Snapshot::new(state.tree, state.session);
-        live.set_sandbox(Arc::new(Sandbox::open(self.image(), &snapshot, sandbox_config(&live.settings))?));
+        live.set_sandbox(Arc::new(Sandbox::open(
+            self.image(),
+            &snapshot,
+            sandbox_config(&live.settings, snapshot.tree()),
+        )?));
         live.lower_epoch(state.epoch);
         Ok(ended)
     }

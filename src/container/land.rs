@@ -162,7 +162,7 @@ impl Containers {
             let save = self.save(&before, &state.tree).await?;
             let seq = lock(&live.books).record.seq + 1;
             let mut more = more;
-            if seq % PRUNE_EVERY == 0 {
+            if seq.is_multiple_of(PRUNE_EVERY) {
                 more.extend(self.retention(&slot.id, seq).await?);
             }
             let mut books = lock(&live.books);

@@ -286,7 +286,7 @@ impl Containers {
         let settings = read_settings(&record)?;
         let state = self.stored(record.root, record.session, epoch)?;
         let snapshot = Snapshot::new(state.tree.clone(), state.session);
-        let sandbox = Sandbox::open(self.image(), &snapshot, sandbox_config(&settings))?;
+        let sandbox = Sandbox::open(self.image(), &snapshot, sandbox_config(&settings, snapshot.tree()))?;
         Ok(Live {
             settings,
             sandbox: Mutex::new(Arc::new(sandbox)),

@@ -258,7 +258,8 @@ impl Containers {
         if (&has.limits, &has.profile) != (&settings.limits, &settings.profile) {
             let sandbox = alone.live.sandbox();
             sandbox.kill_background().await;
-            let sandbox = Sandbox::open(self.image(), &sandbox.snapshot(), sandbox_config(&settings))?;
+            let snapshot = sandbox.snapshot();
+            let sandbox = Sandbox::open(self.image(), &snapshot, sandbox_config(&settings, snapshot.tree()))?;
             alone.live.set_sandbox(Arc::new(sandbox));
         }
         alone.live.settings = settings;

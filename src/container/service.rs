@@ -13,7 +13,7 @@ use super::settings::Settings;
 use crate::base::Hash;
 use crate::sandbox::{Image, SandboxConfig};
 use crate::storage::{CONTAINER_PREFIX, Change, ContainerRecord, ContainerStatus, Store};
-use crate::vfs::{Clock, SystemClock, TreeLoader};
+use crate::vfs::{Clock, SystemClock, Tree, TreeLoader};
 
 /// What the calls of this room answer.
 pub(super) type Result<T> = std::result::Result<T, ContainerError>;
@@ -170,11 +170,11 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     tokio::task::spawn_blocking(work).await.map_err(|_| ContainerError::Abandoned)
 }
 
-/// How a container's sandbox is set up.
-pub(super) fn sandbox_config(settings: &Settings) -> SandboxConfig {
+/// How a container's sandbox over `tree` is set up.
+pub(super) fn sandbox_config(settings: &Settings, tree: &Tree) -> SandboxConfig {
     SandboxConfig {
         limits: settings.limits.clone(),
-        rules: settings.profile.rules(),
+        rules: settings.profile.rules(tree),
         // What an exec leaves running cannot become part of a proposal.
         background: !settings.profile.proposes(),
         ..SandboxConfig::default()

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::Limits;
 use crate::sandbox::Rule;
-use crate::vfs::Rights;
+use crate::vfs::{Kind, Rights, Tree};
 
 /// Largest environment of a container's settings, in bytes of names and values.
 const ENV_BYTES: usize = 64 << 10;
@@ -97,16 +97,34 @@ impl Profile {
         self.paths.values().copied().fold(self.default, Access::min)
     }
 
-    /// What a sandbox can enforce while an exec runs: read-only directories below which nothing may be written.
-    pub(super) fn rules(&self) -> Vec<Rule> {
-        let below = |outer: &str, inner: &str| {
-            inner.strip_prefix(outer.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
+    /// What a sandbox over `tree` can enforce while an exec runs; the rest is found afterwards. The root cannot be mounted over itself, so
+    /// the directories in it stand for it.
+    pub(super) fn rules(&self, tree: &Tree) -> Vec<Rule> {
+        let named = self.paths.iter().map(|(path, access)| (path.trim_end_matches('/'), *access));
+        let mut rules: BTreeMap<String, Access> =
+            named.filter(|(path, _)| !path.is_empty()).map(|(path, access)| (path.to_owned(), access)).collect();
+        if self.access(b"/") == Access::ReadOnly {
+            let listed = tree.list(b"/").unwrap_or_default();
+            for (name, _) in listed.into_iter().filter(|(_, attr)| attr.kind == Kind::Dir) {
+                let path = format!("/{}", String::from_utf8_lossy(&name));
+                rules.entry(path).or_insert(Access::ReadOnly);
+            }
+        }
+        let is_below = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+        let is_dir = |path: &str| tree.stat(path.as_bytes()).is_ok_and(|attr| attr.kind == Kind::Dir);
+        // Where a single file, or what is not there yet, may be written, the directory it is in must stay writable.
+        let is_mounted = |outer: &str| {
+            let mut writable = rules.iter().filter(|(path, a)| **a != Access::ReadOnly && is_below(path, outer));
+            writable.all(|(path, _)| is_dir(path))
         };
-        let only_reads = |path: &str| self.paths.iter().all(|(p, a)| *a == Access::ReadOnly || !below(path, p));
-        let read_only = self.paths.iter().filter(|(path, access)| **access == Access::ReadOnly && only_reads(path));
-        // The root has a mount of its own already: what is changed there is found afterwards.
-        let mounted = read_only.filter(|(path, _)| path.trim_end_matches('/') != "");
-        mounted.map(|(path, _)| Rule { path: path.clone(), rights: Rights::READ_ONLY }).collect()
+        let mounted: Vec<&str> =
+            rules.iter().filter(|(path, a)| **a == Access::ReadOnly && is_mounted(path)).map(|(p, _)| &**p).collect();
+        let rights = |path: &str, access| match access {
+            Access::ReadOnly => mounted.contains(&path).then_some(Rights::READ_ONLY),
+            _ => mounted.iter().any(|outer| is_below(path, outer)).then_some(Rights::READ_WRITE),
+        };
+        let rules = rules.iter().filter_map(|(path, access)| Some((path, rights(path, *access)?)));
+        rules.map(|(path, rights)| Rule { path: path.clone(), rights }).collect()
     }
 }
 
@@ -168,11 +186,21 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_read_only_all_through_is_mounted_so() {
-        use Access::{Full, ReadOnly};
-        let p = profile(Full, &[("/", ReadOnly), ("/etc", ReadOnly), ("/work", ReadOnly), ("/work/out", Full)]);
-        let rules: Vec<_> = p.rules().into_iter().map(|r| r.path).collect();
-        assert_eq!(rules, ["/etc"]);
+    fn what_can_be_mounted_read_only_is() {
+        use Access::{Full, ProposeWrites, ReadOnly};
+        let mut tree = Tree::new();
+        for dir in ["/etc", "/home/user", "/tmp", "/work/out"] {
+            tree.put_dir(dir.as_bytes(), 0o755, 0, 0, 0).expect("it can be made");
+        }
+        let rules =
+            |p: Profile| -> Vec<_> { p.rules(&tree).into_iter().map(|rule| (rule.path, rule.rights.write)).collect() };
+        let rule = |path: &str, write| (path.to_owned(), write);
+        let full = profile(Full, &[("/etc/", ReadOnly), ("/work", ReadOnly), ("/work/out", Full), ("/tmp", Full)]);
+        assert_eq!(rules(full), [rule("/etc", false), rule("/work", false), rule("/work/out", true)]);
+        let read_only = profile(ReadOnly, &[("/home/user", ProposeWrites), ("/tmp", Full), ("/work/new", Full)]);
+        // `/work` must stay writable for what is not there yet.
+        assert_eq!(rules(read_only), [rule("/etc", false), rule("/home", false), rule("/home/user", true)]);
+        assert_eq!(rules(profile(Full, &[("/tmp", ProposeWrites)])), []);
     }
 
     #[test]
