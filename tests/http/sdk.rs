@@ -39,3 +39,11 @@ fn the_stock_client_finds_what_it_expects() {
     let said = run(Command::new(python(&here)).arg(here.join("sdk.py")).arg(url));
     assert_eq!(said.lines().count(), 5, "{said}");
 }
+
+#[test]
+fn the_example_of_a_serverless_function_works() {
+    let server = Server::start();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/http/function.py");
+    let said = run(Command::new("python3").arg(example).env("COQUINA_URL", format!("http://{}", server.address)));
+    assert_eq!(said, "{'ok': True, 'printed': 'a,1\\n', 'files': {'out/sorted.csv': 'a,1\\nb,2\\n'}}\n");
+}
