@@ -133,14 +133,14 @@ impl Saver {
         Ok(())
     }
 
-    /// All blobs, in the order that [`Save::blobs`] promises, and what is to be told that they are stored.
-    fn finish(self) -> (Vec<(Hash, Blob)>, Vec<Arc<dyn Marked>>) {
+    /// All that was given, in the order that [`Save::blobs`] promises.
+    fn finish(self, root: Hash, saved: SavedRoot) -> Save {
         let mut nodes: Vec<_> = self.nodes.into_iter().collect();
         nodes.sort_unstable_by_key(|(_, (arrived, _))| Reverse(*arrived));
         let mut blobs = self.chunks;
         blobs.reverse();
         blobs.extend(nodes.into_iter().map(|(hash, (_, blob))| (hash, blob)));
-        (blobs, self.marked)
+        Save { root, blobs, tag: self.tag, marked: self.marked, saved }
     }
 }
 
@@ -162,8 +162,7 @@ impl Tree {
         if !self.saved.is(tag, root) || all {
             saver.nodes.insert(root, (0, blob));
         }
-        let (blobs, marked) = saver.finish();
-        Ok(Save { root, blobs, tag, marked, saved: self.saved.clone() })
+        Ok(saver.finish(root, self.saved.clone()))
     }
 }
 
