@@ -112,13 +112,14 @@ impl Inner {
         loop {
             let (packs, holder) = self.pack(&blobs).await?;
             let objects: Vec<_> = packs.iter().filter_map(|pack| pack.object.clone()).collect();
+            let writer = holder.as_ref().map(|(id, _)| id.clone());
             let (answer, answered) = oneshot::channel();
             let (changes, fence, needs) = (changes.clone(), fence.clone(), needs.clone());
             let job = Job { changes, fence, epoch, packs, holder, needs, answer };
             self.jobs.send(job).map_err(|_| StoreError::Closed)?;
             match answered.await.map_err(|_| StoreError::Closed)? {
                 Ok(()) => return Ok(()),
-                Err(Refused::Stale) => {}
+                Err(Refused::Stale) => self.holder.forget(&writer.unwrap_or_default()).await,
                 Err(Refused::Unclear(error)) => return Err(error),
                 Err(Refused::Rejected(error)) => {
                     self.throw_away(objects).await;
@@ -293,7 +294,7 @@ impl Committer {
     pub async fn run(mut self) {
         let mut group = Vec::new();
         while self.jobs.recv_many(&mut group, GROUP).await > 0 {
-            let mut group: Vec<_> = group.drain(..).collect();
+            let mut group = std::mem::take(&mut group);
             while !group.is_empty() {
                 group = self.write(group).await;
             }
@@ -379,7 +380,6 @@ impl Committer {
         if let Some((holder, _)) = &job.holder
             && !self.holder.is_known(on, holder).await?
         {
-            self.holder.forget(holder).await;
             return Err(Refused::Stale);
         }
         let found = known(on, &job.needs).await?;

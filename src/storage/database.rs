@@ -117,7 +117,11 @@ impl Database {
             return Ok(Database { durable: only.clone(), soft: only.clone(), read: only, writing });
         }
         Ok(Database {
-            durable: pool(1, "PRAGMA synchronous = FULL; PRAGMA busy_timeout = 20000; PRAGMA foreign_keys = OFF"),
+            durable: pool(
+                1,
+                "PRAGMA synchronous = FULL; PRAGMA busy_timeout = 20000; PRAGMA foreign_keys = OFF; \
+                 PRAGMA journal_size_limit = 67108864",
+            ),
             soft: pool(1, "PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 20000; PRAGMA foreign_keys = OFF"),
             read: pool(READERS, "PRAGMA query_only = ON; PRAGMA busy_timeout = 20000; PRAGMA cache_size = -8000"),
             writing,
@@ -142,6 +146,12 @@ impl Database {
     /// As [`Database::durable`], for who keeps the other writers out already.
     pub async fn durable_held(&self, held: OwnedMutexGuard<()>) -> Result<Transaction, StoreError> {
         Transaction::begin(&self.durable, "BEGIN IMMEDIATE", Some(held)).await
+    }
+
+    /// Connects what is not connected yet, so that the first who needs it need not wait.
+    pub async fn warm_up(&self) {
+        // What goes wrong here goes wrong again where somebody is told.
+        let _ = tokio::join!(self.read.acquire(), self.soft.acquire());
     }
 
     /// For single statements that read.

@@ -74,6 +74,10 @@ async fn begin(mut config: StoreConfig, runtime: Handle) -> Result<(Arc<Inner>, 
         Place::Directory(path) => Some(path.clone()),
         Place::Memory => None,
     };
+    if config.place != Place::Memory {
+        let database = database.clone();
+        runtime.spawn(async move { database.warm_up().await });
+    }
     let holder = Arc::new(Holder::new(database.clone(), directory, config.lease_ttl));
     let epoch = Arc::new(AtomicU64::new(epoch));
     let (jobs, queue) = mpsc::unbounded_channel();

@@ -55,7 +55,7 @@ async fn a_changed_byte_is_found_wherever_it_is() {
             Ok(count) => assert!(count == 21 && at < 8, "{at}"),
             Err(BlobError::Damaged { .. }) => {
                 assert!(!report.is_clean());
-                assert_eq!(report.problems[0].loses, [damaged.record.id.clone()], "{report:?}");
+                assert_eq!(report.problems[0].loses, [damaged.record.id.as_str()], "{report:?}");
             }
             Err(error) => panic!("{error}"),
         }
@@ -70,7 +70,7 @@ async fn cut_and_missing_packs_are_errors() {
         let store = damaged.home.open();
         assert!(matches!(walk(&store, damaged.root), Err(BlobError::Damaged { .. })));
         let report = store.check(false).await.unwrap();
-        let losses = report.problems.iter().filter(|problem| problem.loses == [damaged.record.id.clone()]).count();
+        let losses = report.problems.iter().filter(|problem| problem.loses == [damaged.record.id.as_str()]).count();
         assert!(losses > 0 && losses <= lost, "{report:?}");
     }
     let damaged = Damaged::new().await;
@@ -198,6 +198,6 @@ async fn a_record_that_is_not_what_was_written_is_not_believed() {
             false => store.container(&record.id).await.map(drop),
         };
         assert!(matches!(read, Err(StoreError::Record { what, .. }) if what == record.id), "{change}");
-        assert_eq!(store.check(false).await.unwrap().problems[0].loses, [record.id.clone()]);
+        assert_eq!(store.check(false).await.unwrap().problems[0].loses, [record.id.as_str()]);
     }
 }

@@ -138,7 +138,7 @@ async fn snapshots_outlive_containers_and_proposals_do_not() {
     let again = Commit { changes: vec![Change::PutSnapshot(snapshot(Some("s"), 9))], ..Commit::default() };
     assert_eq!(store.commit(again).await, Err(StoreError::Taken { what: "snapshot", name: "s".into() }));
 
-    assert_eq!(store.proposals(&a.id).await.unwrap(), [proposal.clone()]);
+    assert_eq!(store.proposals(&a.id).await.unwrap(), std::slice::from_ref(&proposal));
     let decided = ProposalRecord { state: ProposalState::Applied, decided_at_ms: Some(7), ..proposal };
     put(&store, vec![Change::PutProposal(decided.clone())]).await;
     assert_eq!(store.proposal(&decided.id).await.unwrap(), Some(decided.clone()));
