@@ -158,6 +158,26 @@ fn it_is_bounded_as_an_exec_is() {
 }
 
 #[test]
+fn alarms_and_sleeps_end_while_no_exec_runs() {
+    let box_ = sandbox(Limits::default());
+    session(&box_, "timeout 0.05 sleep 1000 & { sleep 0.05; echo slept > seen; } &");
+    while !box_.is_idle() {
+        std::thread::yield_now();
+    }
+    assert_eq!(session(&box_, "wait %1; echo $?; wait %2; cat seen; jobs"), "124\nslept\n");
+}
+
+#[test]
+fn a_dropped_exec_still_leaves_its_session() {
+    let box_ = sandbox(Limits::default());
+    block_on(async { drop(box_.start(exec("x=7; sleep 0.01; y=8")).await.expect("it starts")) });
+    while !box_.is_idle() {
+        std::thread::yield_now();
+    }
+    assert_eq!(session(&box_, "echo $x $y"), "7 8\n");
+}
+
+#[test]
 fn a_tree_is_replaced_when_nothing_runs() {
     let box_ = sandbox(Limits::default());
     session(&box_, "x=5; echo old > file");
