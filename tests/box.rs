@@ -361,6 +361,10 @@ fn forks_are_merged_or_conflicts_named() {
     let (status, said) = place.refused(&["box", "merge", "work", "try"]);
     assert_eq!(status, 1, "{said}");
     assert!(said.contains("/home/user/both") && said.contains("/home/user/clash"), "{said}");
+    let told = place.said(&["box", "merge", "work", "try", "--json"]);
+    let told: Value = serde_json::from_str(&told.stdout).expect("JSON");
+    let both = json!({"path": "/home/user/both", "here": "modified", "there": "modified"});
+    assert_eq!(told["conflicts"][0], both, "{told}");
     assert_eq!(place.run("work", "cat both clash"), "work\nwork\n", "nothing is merged then");
     place.create("stranger");
     assert_eq!(place.refused(&["box", "merge", "work", "stranger"]).0, 125);

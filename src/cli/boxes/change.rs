@@ -232,6 +232,18 @@ fn coloured(diff: &[u8]) -> String {
     diff.strip_suffix(b"\n").unwrap_or(diff).split(|b| *b == b'\n').map(line).collect()
 }
 
+/// The conflicts of a merge for programs, in the words of [`json_changes`].
+pub fn json_conflicts(conflicts: &[Conflict]) -> Vec<Value> {
+    let told = |conflict: &Conflict| {
+        json!({
+            "path": String::from_utf8_lossy(&conflict.path),
+            "here": change_word(conflict.ours),
+            "there": change_word(conflict.theirs),
+        })
+    };
+    conflicts.iter().map(told).collect()
+}
+
 /// The conflicts of a merge, a line each: what either side did to the path.
 pub fn conflict_lines(conflicts: &[Conflict]) -> String {
     let did = |kind: ChangeKind| match kind {

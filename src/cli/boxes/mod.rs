@@ -15,7 +15,7 @@ pub use change::conflict_lines;
 
 use anyhow::{Context as _, Result};
 
-use super::{output, setup};
+use super::{EXIT_CONFLICT, output, setup};
 use crate::base::Limits;
 use crate::cli::store;
 use crate::container::{ContainerError, Containers, ContainersConfig, Create, Origin, Ref};
@@ -135,7 +135,13 @@ pub fn run(args: &BoxArgs) -> Result<u8> {
     let boxes = Boxes::open(&args.place)?;
     let status = boxes.run(&args.command);
     let closed = boxes.close();
-    let status = status?;
+    let status = status.or_else(|error| match error.downcast_ref() {
+        Some(ContainerError::Conflicts(conflicts)) if boxes.json => {
+            output::json(&serde_json::json!({ "conflicts": change::json_conflicts(conflicts) }))?;
+            Ok(EXIT_CONFLICT)
+        }
+        _ => Err(error),
+    })?;
     closed?;
     Ok(status)
 }
