@@ -23,9 +23,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! **Where.** `service` is the face and `records` what only touches records; `live` is a container in use: its lease, its sandbox, its queue;
-//! `exec` runs in it, `land` commits what was done, `history`, `proposal` and `files` are the other ways to change and look; `upkeep` is
-//! what time does.
+//! **Where.** `service` is the face and `records` what only touches records; `reference` names states and `state` finds them; `live` is a
+//! container in use: its lease, its sandbox, its queue; `exec` runs in it, `land` commits what was done, `history`, `proposal` and `files` are
+//! the other ways to change and look; `settings` has the profile that says who may write where; `upkeep` is what time does.
 //!
 //! **Invariants.** A container's state changes only under its lease, in a commit that carries the fence. What is reported done with
 //! `Durability::Sync` is durable. A commit that fails leaves the container as the last one that did not. Names are for people; ids
