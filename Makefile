@@ -15,7 +15,7 @@ export CARGO_TARGET_DIR := $(BUILD)
 export COQUINA_IMAGE := $(IMAGE)
 step = @printf '==> %s\n' '$(1)'
 
-.PHONY: help demo test bench lint clean setup sysroot tools shell host image
+.PHONY: help demo test torture bench lint clean setup sysroot tools shell host image
 
 help: ## List what one can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,11 @@ test: image ## Set everything up and run every test
 	$(call step,testing the host)
 	@cargo test --release
 
+torture: image ## Kill, crash, cut the power and fill the disk for long (minutes to hours; `make test` has a part)
+	@COQUINA_TORTURE=1 cargo test --release --test torture -- --nocapture
+
 bench: image ## Measure against the native programs; writes versus.json in the build folder
+	@wasm-tools/setup.sh wrk:wrk
 	@cargo bench --bench versus
 
 lint: ## rustfmt and clippy, warnings are errors
