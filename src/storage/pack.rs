@@ -6,7 +6,9 @@
 
 use crate::base::{Blob, BlobError, Hash};
 use bytes::Bytes;
+use std::cell::RefCell;
 use std::ops::Range;
+use zstd::bulk::Compressor;
 
 /// What a pack begins with; the last byte is the version.
 pub(super) const MAGIC: &[u8; 8] = b"COQPACK\x01";
@@ -35,22 +37,26 @@ pub(super) struct Placed {
 pub(super) struct PackWriter {
     bytes: Vec<u8>,
     entries: Vec<Placed>,
-    compressor: Option<zstd::bulk::Compressor<'static>>,
+}
+
+thread_local! {
+    /// A compressor takes longer to make than a small blob to compress. Without one (no memory) data is stored as it is.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(1).ok());
+}
+
+fn compress(data: &[u8]) -> Option<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(data).ok())
 }
 
 impl PackWriter {
     pub fn new() -> PackWriter {
-        // Without a compressor (there is no memory for one) data is stored as it is.
-        PackWriter { bytes: MAGIC.to_vec(), entries: Vec::new(), compressor: zstd::bulk::Compressor::new(1).ok() }
+        PackWriter { bytes: MAGIC.to_vec(), entries: Vec::new() }
     }
 
     /// Adds a blob, which must be within [`MAX_BLOB`].
     pub fn add(&mut self, id: Hash, blob: &Blob) {
         let place = self.bytes.len();
-        let compressed = match &mut self.compressor {
-            Some(compressor) if blob.data.len() >= COMPRESS_FROM => compressor.compress(&blob.data).ok(),
-            _ => None,
-        };
+        let compressed = (blob.data.len() >= COMPRESS_FROM).then(|| compress(&blob.data)).flatten();
         let gains = |c: &Vec<u8>| c.len() < blob.data.len() - blob.data.len() / 16;
         let compressed = compressed.filter(gains);
         let (codec, stored) = compressed.as_ref().map_or((RAW, &blob.data[..]), |c| (ZSTD, c));
