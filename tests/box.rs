@@ -31,7 +31,7 @@ impl Place {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_coquina-cli"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_coquina"));
         command.args(words).env("COQUINA_IMAGE", image_dir()).env("COQUINA_STORE", self.host("store"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -626,7 +626,7 @@ fn a_store_that_cannot_be_is_said_so() {
 fn what_is_read_by_nobody_is_no_fault() {
     let place = Place::new();
     place.create("work");
-    let program = env!("CARGO_BIN_EXE_coquina-cli");
+    let program = env!("CARGO_BIN_EXE_coquina");
     let line = format!("'{program}' box log work | true; echo ${{PIPESTATUS[0]}}");
     let mut command = Command::new("bash");
     command.args(["-c", &line]).env("COQUINA_IMAGE", image_dir()).env("COQUINA_STORE", place.host("store"));

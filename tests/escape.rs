@@ -1,5 +1,5 @@
 //! Ways out of a mounted host directory: `..`, symbolic links, absolute names, renames, links made by the guest. None may show a
-//! byte of what lies outside, nor write there.
+//! byte of what lies outside, nor write there. The same ways into a directory that rules let only be read.
 
 mod common;
 
@@ -7,7 +7,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use common::{bash, output, sandbox_with};
-use coquina::sandbox::{Access, Mount, Sandbox, SandboxConfig, SandboxError};
+use coquina::sandbox::{Access, Mount, Rule, Sandbox, SandboxConfig, SandboxError};
+use coquina::vfs::Rights;
 
 const SECRET: &str = "host secret";
 
@@ -131,6 +132,41 @@ fn each_access_writes_where_it_says() {
                 assert_eq!((shown.as_str(), host_saw), ("new\ninsidemore\nmoved\n", (false, false, false)))
             }
         }
+    }
+}
+
+/// Scripts run as the user in `/home/user`, where `ro` may only be read: it has `file`, `sub/file` and `empty`, `out` has a link to each.
+const AGAINST_RULES: &[&str] = &[
+    "echo x > ro/file; echo x >> ro/file; echo x > ro/new; : > ro/sub/file; printf x 1<> ro/file",
+    "cd ro && { echo x > new; mkdir d; touch file; rm file; mv file moved; ln file hard; ln -s x soft; mkfifo p; }",
+    "cd ro/sub && { echo x > file; echo x > ../file; rm ../file; rmdir ../empty; touch ../../ro/new; cd ..; echo x > new; }",
+    "chmod 777 ro ro/file ro/sub; touch -d yesterday ro ro/file; truncate -s 0 ro/file; dd if=/dev/zero of=ro/file count=1 2> /dev/null",
+    "mv ro moved; mv ro/sub sub; mv ro/file file; mv out ro/; ln ro/file hard && echo x > hard; ln out/own ro/hard; cp out/own ro/",
+    "rm -rf ro; rm -rf ro/*; rmdir ro/empty; find ro -delete; find ro -type f -exec sed -i s/a/b/ {} +",
+    "echo x > out/tofile; echo x > out/todir/file; rm out/todir/file; mkdir out/todir/d; cd out/todir && echo x > file; echo x > ../file",
+    "mv out/todir/file out/; (cd -P out/todir/.. && echo x > new && mv sub gone)",
+    "exec 3< ro/file; echo x >&3; echo x > /proc/self/fd/3; exec 4< ro; cd /proc/self/fd/4 && echo x > new; echo x > /proc/self/cwd/new",
+    "cd ro; cd /; echo x > ~-/new; mv /home/user /home/other; mkdir -p /home/user/ro && echo x > /home/user/ro/file",
+    "mv ~ ~/../elsewhere; mv /home /tmp/home; for i in {1..200}; do ln -sfn ../ro out/race; echo x > out/race/file; ln -sfn . out/race; done",
+    "tar -cf a.tar out 2> /dev/null; tar -C ro -xf a.tar 2> /dev/null; cp -r out ro/; install out/own ro/own; split -b 1 out/own ro/x",
+];
+
+#[test]
+fn nothing_below_a_rule_is_changed() {
+    let before = sandbox_with(SandboxConfig::default());
+    let made = "mkdir -p ro/sub ro/empty out; echo a | tee ro/file ro/sub/file > out/own; ln -s ../ro/file out/tofile; ln -s ../ro/sub out/todir";
+    bash(&before, made);
+    let start = before.snapshot();
+    for script in AGAINST_RULES {
+        let rules = vec![Rule { path: "/home/user/ro".into(), rights: Rights::READ_ONLY }];
+        let config = SandboxConfig { rules, ..SandboxConfig::default() };
+        let sandbox = Sandbox::open(common::image(), &start, config).expect("the sandbox can be made");
+        bash(&sandbox, script);
+        let after = sandbox.snapshot();
+        let changes = start.tree().diff(after.tree()).expect("all can be read");
+        let below: Vec<_> = changes.iter().filter(|change| change.path.starts_with(b"/home/user/ro")).collect();
+        assert!(below.is_empty(), "{script}:\n{below:?}");
+        assert_eq!(output(&sandbox, "echo new > out/own; cat out/own /home/user/ro/file"), "new\na\n", "{script}");
     }
 }
 

@@ -1,13 +1,16 @@
 #!/bin/bash
-# Installs the system packages that building the guests needs (as root, through apt), or says exactly which are missing.
+# setup.sh [PROGRAM:PACKAGE...]: installs the system packages that building the guests needs, and those of the programs named (as root,
+# through apt), or says exactly which are missing.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
-# What is missing: the toolchain's packages, and those that unpack the tools' source packages.
+wanted=("$@")
+
+# What is missing: the toolchain's packages, those that unpack the tools' source packages, and what was asked for.
 missing() {
   local command
   "$here"/sysroot/check.sh || true
-  for command in dpkg-source:dpkg-dev patch:patch xz:xz-utils; do
+  for command in dpkg-source:dpkg-dev patch:patch xz:xz-utils "${wanted[@]}"; do
     command -v "${command%:*}" >/dev/null || { echo "missing: ${command%:*} (Debian: ${command#*:})" >&2; echo "${command#*:}"; }
   done
 }

@@ -3,13 +3,17 @@
 //! `cargo bench --bench versus [-- ROW …]`. The reference of each row runs right beside ours, so that a busy machine slows both.
 //! A row is `{"name", "unit", "ours", "reference", "theirs", "ratio"}` with ratio = ours / theirs; rows without a reference have null.
 
+#[path = "../../tests/http/client.rs"]
+mod client;
 mod engine;
 mod harness;
+mod http;
 mod state;
 
 fn main() {
     let mut bench = harness::Bench::start();
     bench.engine();
     bench.state();
+    bench.http();
     bench.finish();
 }
