@@ -9,7 +9,7 @@ use bytes::Bytes;
 use common::{block_on, image, output, run, sandbox_with};
 use coquina::base::{Blob, BlobError, BlobSource, Hash, StoreTag};
 use coquina::sandbox::{Exec, ExecError, Outcome, Rule, Sandbox, SandboxConfig, SandboxError, Snapshot};
-use coquina::vfs::{BlobId, Rights, Tree, TreeLoader};
+use coquina::vfs::{ProgramId, Rights, Tree, TreeLoader};
 
 fn rules(rules: &[(&str, Rights)]) -> SandboxConfig {
     let rules = rules.iter().map(|&(path, rights)| Rule { path: path.into(), rights }).collect();
@@ -48,7 +48,7 @@ fn a_program_of_another_image_is_compiled_from_its_file() {
     );
     let mut tree = image().tree().clone();
     let content = Bytes::from(wasm.expect("it is WebAssembly"));
-    tree.put_file(b"/usr/bin/old", content, 0o755, 0, 0, 0, Some(BlobId([7; 32]))).expect("it fits");
+    tree.put_file(b"/usr/bin/old", content, 0o755, 0, 0, 0, Some(ProgramId([7; 32]))).expect("it fits");
     let box_ =
         Sandbox::open(image(), &Snapshot::new(tree, None), SandboxConfig::default()).expect("the sandbox can be made");
     assert_eq!(output(&box_, "old; echo $?; cp /usr/bin/old mine; ./mine; echo $?"), "42\n42\n");

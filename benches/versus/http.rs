@@ -294,7 +294,7 @@ wrk.headers["content-type"] = "application/json"
 fn paced(served: &Served, rate: f64, how_long: Duration) -> Vec<Duration> {
     let between = Duration::from_secs_f64(CLIENTS as f64 / rate);
     let started = Instant::now();
-    let times = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let workers: Vec<_> = (0..CLIENTS)
             .map(|number| {
                 scope.spawn(move || {
@@ -312,6 +312,5 @@ fn paced(served: &Served, rate: f64, how_long: Duration) -> Vec<Duration> {
             })
             .collect();
         workers.into_iter().flat_map(|worker| worker.join().expect("every run is answered")).collect()
-    });
-    times
+    })
 }

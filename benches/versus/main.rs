@@ -4,6 +4,7 @@
 //! A row is `{"name", "unit", "ours", "reference", "theirs", "ratio"}` with ratio = ours / theirs; rows without a reference have null.
 
 #[path = "../../tests/http/client.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
 mod client;
 mod engine;
 mod harness;

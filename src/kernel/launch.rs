@@ -3,14 +3,14 @@
 use super::exec::ExecId;
 use super::process::Pid;
 use crate::base::Sys;
-use crate::vfs::{BlobId, Loc};
+use crate::vfs::{Loc, ProgramId};
 use std::sync::Arc;
 
 /// The code a process is to run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Program {
     /// A module of the image, compiled already.
-    Blob(BlobId),
+    OfImage(ProgramId),
     /// What the program's file holds: it starts like a WebAssembly module, but may still turn out not to be one.
     File,
 }

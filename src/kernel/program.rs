@@ -104,8 +104,8 @@ impl Kernel {
         for _ in 0..=SCRIPTS_MAX {
             let loc = self.executable(search, &path)?;
             let mut head = [0; HEAD];
-            let program = match self.vfs.blob(loc) {
-                Some(blob) => Some(Program::Blob(blob)),
+            let program = match self.vfs.program(loc) {
+                Some(id) => Some(Program::OfImage(id)),
                 None => {
                     self.vfs.read_at(loc, 0, &mut head)?;
                     if !head.starts_with(b"#!") {

@@ -26,7 +26,7 @@ use wasmtime::Module;
 use super::engine::{Engine, EngineInner};
 use super::modules::{self, Program};
 use super::process::lock;
-use crate::vfs::{BlobId, Tree};
+use crate::vfs::{ProgramId, Tree};
 
 /// Version of the format above. Another one is refused.
 pub(super) const FORMAT: u32 = 1;
@@ -55,7 +55,7 @@ pub(super) struct ImageInner {
     /// BLAKE3 of the manifest, in hexadecimal.
     id: Option<String>,
     pub tree: Tree,
-    programs: HashMap<BlobId, ImageProgram>,
+    programs: HashMap<ProgramId, ImageProgram>,
 }
 
 struct ImageProgram {
@@ -165,7 +165,7 @@ impl Image {
         let mut programs = HashMap::new();
         for manifest in manifest.programs {
             check_size(&dir, &manifest.compiled)?;
-            let id = blob_id(&dir, &manifest.wasm)?;
+            let id = program_id(&dir, &manifest.wasm)?;
             programs.insert(id, ImageProgram { manifest, loaded: OnceLock::new(), loading: Mutex::default() });
         }
         if let Some((file, thread)) = shell {
@@ -213,8 +213,8 @@ impl Image {
 }
 
 impl ImageInner {
-    /// The program of blob `id`, loaded and checked the first time; `None` if this image has no such.
-    pub fn program(&self, id: BlobId) -> Option<Result<Arc<Program>, ImageError>> {
+    /// The program `id`, loaded and checked the first time; `None` if this image has no such.
+    pub fn program(&self, id: ProgramId) -> Option<Result<Arc<Program>, ImageError>> {
         self.programs.get(&id).map(|program| self.loaded(program))
     }
 
@@ -256,7 +256,7 @@ fn build_tree(dir: &Path, manifest: &Manifest, files: &Bytes) -> Result<Tree, Im
     let mut tree = Tree::new();
     let mut wasm = Vec::new();
     for program in &manifest.programs {
-        wasm.push((blob_id(dir, &program.wasm)?, map(dir, &program.wasm)?));
+        wasm.push((program_id(dir, &program.wasm)?, map(dir, &program.wasm)?));
     }
     for entry in &manifest.entries {
         let Entry { path, mode, uid, gid, mtime, .. } = entry;
@@ -268,10 +268,10 @@ fn build_tree(dir: &Path, manifest: &Manifest, files: &Bytes) -> Result<Tree, Im
                 let end = end.ok_or_else(|| damaged(dir, &format!("{path} ends beyond files.bin")))?;
                 tree.put_file(path.as_bytes(), files.slice(*start..end), *mode, *uid, *gid, mtime, None)
             }
-            EntryKind::Program(id) => {
-                let missing = || damaged(dir, &format!("{path} names program {id}, which is not there"));
-                let (blob, bytes) = wasm.get(*id as usize).ok_or_else(missing)?.clone();
-                tree.put_file(path.as_bytes(), bytes, *mode, *uid, *gid, mtime, Some(blob))
+            EntryKind::Program(index) => {
+                let missing = || damaged(dir, &format!("{path} names program {index}, which is not there"));
+                let (id, bytes) = wasm.get(*index as usize).ok_or_else(missing)?.clone();
+                tree.put_file(path.as_bytes(), bytes, *mode, *uid, *gid, mtime, Some(id))
             }
             EntryKind::Link(to) => tree.put_link(to.as_bytes(), path.as_bytes()),
             EntryKind::Symlink(target) => tree.put_symlink(path.as_bytes(), target.as_bytes(), mtime),
@@ -291,9 +291,9 @@ fn build_tree(dir: &Path, manifest: &Manifest, files: &Bytes) -> Result<Tree, Im
 }
 
 /// The identity of a program: its wasm's hash.
-fn blob_id(dir: &Path, wasm: &Checked) -> Result<BlobId, ImageError> {
+fn program_id(dir: &Path, wasm: &Checked) -> Result<ProgramId, ImageError> {
     let hash = blake3::Hash::from_hex(&wasm.blake3).map_err(|e| damaged(dir, &format!("{}: {e}", wasm.file)))?;
-    Ok(BlobId(*hash.as_bytes()))
+    Ok(ProgramId(*hash.as_bytes()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ImageError> {

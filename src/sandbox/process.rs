@@ -253,7 +253,7 @@ impl Shared {
     async fn program(&self, kernel: &Mutex<Kernel>, request: &LaunchRequest) -> Result<Arc<Program>, NoProgram> {
         let refused = |why: String| NoProgram::Refused(why);
         let loc = match request.program {
-            kernel::Program::Blob(id) => match self.image.program(id) {
+            kernel::Program::OfImage(id) => match self.image.program(id) {
                 Some(loaded) => return loaded.map_err(|e| NoProgram::Fault(e.to_string())),
                 // A file of another image, which this tree once started from.
                 None => request.file,

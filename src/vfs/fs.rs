@@ -1,7 +1,7 @@
 //! The seam: one mounted file system.
 
 use super::Tree;
-use super::types::{Attr, BlobId, DirEntry, Kind, NewNode, NodeId, SetAttr, StatFs};
+use super::types::{Attr, DirEntry, Kind, NewNode, NodeId, ProgramId, SetAttr, StatFs};
 use crate::base::{Errno, Sys};
 use bytes::Bytes;
 
@@ -55,7 +55,7 @@ pub trait FileSystem: Send {
     /// One user less.
     fn unpin(&mut self, _node: NodeId) {}
     /// The compiled module the file's content stands for, unless it was written to.
-    fn blob(&mut self, _node: NodeId) -> Option<BlobId> {
+    fn program(&mut self, _node: NodeId) -> Option<ProgramId> {
         None
     }
     /// The whole content without copying it, where that can be had.

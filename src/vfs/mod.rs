@@ -48,6 +48,6 @@ pub use overlay::Overlay;
 pub use text_diff::{TextDiff, TextLimits, unified};
 pub use tree::{Save, Tree, TreeFs, TreeLoader};
 pub use types::{
-    Attr, BlobId, Change, ChangeKind, Cred, DirEntry, Follow, Kind, Loc, MountId, NewNode, NodeId, OpenFlags, Rights,
-    SetAttr, SetTime, StatFs, Usage,
+    Attr, Change, ChangeKind, Cred, DirEntry, Follow, Kind, Loc, MountId, NewNode, NodeId, OpenFlags, ProgramId,
+    Rights, SetAttr, SetTime, StatFs, Usage,
 };

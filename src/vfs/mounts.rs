@@ -1,7 +1,9 @@
 //! What one sandbox sees: the mounts, and the calls on nodes. The calls on paths are in `paths.rs`.
 
 use super::perm::{self, WRITE};
-use super::types::{Attr, BlobId, Cred, DirEntry, Follow, Kind, Loc, MountId, NodeId, Rights, SetAttr, StatFs, Usage};
+use super::types::{
+    Attr, Cred, DirEntry, Follow, Kind, Loc, MountId, NodeId, ProgramId, Rights, SetAttr, StatFs, Usage,
+};
 use super::{Clock, FileSystem, SystemClock, Tree, TreeFs};
 use crate::base::{Errno, Limits, Sys};
 use bytes::Bytes;
@@ -394,8 +396,8 @@ impl Vfs {
     }
 
     /// The compiled module the file's content stands for, unless it was written to.
-    pub fn blob(&mut self, loc: Loc) -> Option<BlobId> {
-        self.fs_to_read(loc.mount).ok()?.blob(loc.node)
+    pub fn program(&mut self, loc: Loc) -> Option<ProgramId> {
+        self.fs_to_read(loc.mount).ok()?.program(loc.node)
     }
 
     /// The whole content of a file, at most 1 GiB (`FBig`); small untouched image files are not copied.

@@ -19,7 +19,7 @@ pub struct Loc {
 
 /// Content hash of a compiled-module blob of the image that a file stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct BlobId(pub [u8; 32]);
+pub struct ProgramId(pub [u8; 32]);
 
 /// Who asks. User 0 passes the permission checks (not those of a mount's [`Rights`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

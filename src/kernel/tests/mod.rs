@@ -12,7 +12,7 @@ mod signals;
 
 use super::*;
 use crate::base::Errno;
-use crate::vfs::{BlobId, Cred, ManualClock, OpenFlags, Tree};
+use crate::vfs::{Cred, ManualClock, OpenFlags, ProgramId, Tree};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -162,7 +162,7 @@ fn tree() -> Tree {
     tree.put_dir(b"/tmp", 0o1777, 0, 0, 0).unwrap();
     tree.put_dir(b"/home/user", 0o755, 1000, 1000, 0).unwrap();
     for (number, name) in [&b"/bin/sh"[..], b"/bin/cat", b"/usr/bin/env"].into_iter().enumerate() {
-        let blob = Some(BlobId([number as u8; 32]));
+        let blob = Some(ProgramId([number as u8; 32]));
         tree.put_file(name, Bytes::from_static(MODULE), 0o755, 0, 0, 0, blob).unwrap();
     }
     tree.put_file(b"/bin/plain.wasm", Bytes::from_static(MODULE), 0o755, 0, 0, 0, None).unwrap();

@@ -60,7 +60,7 @@ fn self_is_the_caller() {
     assert!(b.kernel.stat(sh, AT_FDCWD, b"/proc/self/cwd/../user", Follow::Last).is_ok());
     let request = SpawnRequest { program: b"/proc/self/exe", argv: b"x\0", ..SpawnRequest::default() };
     b.kernel.spawn(sh, &request).unwrap();
-    assert_eq!(b.fake.launches.lock().unwrap().last().unwrap().program, Program::Blob(BlobId([0; 32])));
+    assert_eq!(b.fake.launches.lock().unwrap().last().unwrap().program, Program::OfImage(ProgramId([0; 32])));
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn spawn_sets_directory_blob_and_arguments() {
     assert_eq!(b.kernel.blob(child), b"state");
     let launches = b.fake.launches.lock().unwrap();
     let launch = launches.last().unwrap();
-    assert_eq!(launch.program, Program::Blob(BlobId([1; 32])));
+    assert_eq!(launch.program, Program::OfImage(ProgramId([1; 32])));
     assert_eq!((&*launch.argv, &*launch.env), (&b"cat\0-\0"[..], ENV));
     assert!(Arc::ptr_eq(&launch.env, &launches[0].env), "an equal environment is shared");
     drop(launches);

@@ -36,7 +36,7 @@ fn scripts_run_their_interpreter() {
         ("bare", "#!/bin/sh", 0o755),
     ]);
     let plain = run(&mut b, sh, "./plain", false, ENV).unwrap();
-    assert_eq!(plain.program, Program::Blob(BlobId([0; 32])));
+    assert_eq!(plain.program, Program::OfImage(ProgramId([0; 32])));
     assert_eq!(argv(&plain), ["/bin/sh", "./plain", "one", "two"]);
     let arg = run(&mut b, sh, "./arg", false, ENV).unwrap();
     assert_eq!(argv(&arg), ["/bin/sh", "-e -u", "./arg", "one", "two"]);
@@ -100,11 +100,11 @@ fn interpreters_nest_as_deep_as_on_linux() {
 fn path_is_searched() {
     let (mut b, sh) = with_files(&[("sh", "no", 0o644), ("mine", "#!/bin/sh\n", 0o755)]);
     let found = run(&mut b, sh, "env", true, ENV).unwrap();
-    assert_eq!(found.program, Program::Blob(BlobId([2; 32])));
+    assert_eq!(found.program, Program::OfImage(ProgramId([2; 32])));
     assert_eq!(run(&mut b, sh, "env", false, ENV).map(|_| ()), Err(Errno::NoEnt));
     // Not executable in the first directory: the next one is tried.
     let env = b"PATH=/home/user:/bin\0";
-    assert_eq!(run(&mut b, sh, "sh", true, env).unwrap().program, Program::Blob(BlobId([0; 32])));
+    assert_eq!(run(&mut b, sh, "sh", true, env).unwrap().program, Program::OfImage(ProgramId([0; 32])));
     assert_eq!(run(&mut b, sh, "sh", true, b"PATH=/home/user\0").map(|_| ()), Err(Errno::Acces));
     assert_eq!(run(&mut b, sh, "none", true, b"PATH=/nowhere:/bin/sh:/home/user\0").map(|_| ()), Err(Errno::NoEnt));
     // An empty entry is the working directory.

@@ -9,8 +9,8 @@ mod model;
 mod overlay;
 mod scale;
 mod semantics;
-mod text_diff;
 mod stored;
+mod text_diff;
 
 use super::*;
 use crate::base::{Errno, Limits, Sys};

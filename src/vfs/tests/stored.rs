@@ -112,7 +112,7 @@ fn rich_tree() -> Tree {
     let mut tree = f.vfs.snapshot();
     tree.put_device(b"/dev/null", 1, 3, 0o666).unwrap();
     let program = Bytes::from(vec![9; 100_000]);
-    tree.put_file(b"/bin/program", program, 0o755, 0, 0, 5, Some(BlobId([8; 32]))).unwrap();
+    tree.put_file(b"/bin/program", program, 0o755, 0, 0, 5, Some(ProgramId([8; 32]))).unwrap();
     tree.seal_base();
     tree.put_file(b"/after", Bytes::from(vec![1; 5000]), 0o644, 0, 0, 5, None).unwrap();
     let mut upper = TreeFs::new(tree, &Limits::default(), Arc::new(ManualClock::new(3)));
@@ -133,7 +133,7 @@ fn everything_survives() {
     assert_eq!(dump(&loaded), dump(&tree));
     assert_eq!(loaded.diff(&tree), Ok(vec![]));
     assert_eq!((loaded.usage(), loaded.total_usage()), (tree.usage(), tree.total_usage()));
-    assert_eq!(loaded.blob(b"/bin/program"), Some(BlobId([8; 32])));
+    assert_eq!(loaded.program(b"/bin/program"), Some(ProgramId([8; 32])));
     assert_eq!(vfs(&loaded).bytes(loc(&loaded, "/after")).unwrap().len(), 5000);
     let mut upper = TreeFs::new(loaded.clone(), &Limits::default(), Arc::new(ManualClock::new(3)));
     let (dir, _) = upper.lookup(upper.root(), b"a").unwrap();

@@ -4,7 +4,7 @@
 
 use super::Tree;
 use crate::base::{Errno, Limits, Sys};
-use crate::vfs::types::{Attr, BlobId, Cred, Follow, Kind, Loc, NewNode, NodeId, OpenFlags, SetAttr, SetTime};
+use crate::vfs::types::{Attr, Cred, Follow, Kind, Loc, NewNode, NodeId, OpenFlags, ProgramId, SetAttr, SetTime};
 use crate::vfs::{FileSystem as _, ManualClock, Vfs};
 use bytes::Bytes;
 use std::sync::{Arc, LazyLock};
@@ -58,13 +58,13 @@ impl Tree {
         uid: u32,
         gid: u32,
         mtime: i64,
-        blob: Option<BlobId>,
+        program: Option<ProgramId>,
     ) -> Sys<()> {
         self.with_vfs(|vfs| {
             make_parents(vfs, path)?;
             let flags = OpenFlags { write: true, create: true, trunc: true, ..OpenFlags::default() };
             let loc = vfs.open(&Cred::ROOT, vfs.root(), path, flags, mode)?;
-            vfs.tree_mut().set_content(loc.node, &content, blob)?;
+            vfs.tree_mut().set_content(loc.node, &content, program)?;
             stamp(vfs, loc, mode, uid, gid, mtime)
         })
     }
@@ -128,10 +128,10 @@ impl Tree {
     }
 
     /// The compiled module a file stands for.
-    pub fn blob(&self, path: &[u8]) -> Option<BlobId> {
+    pub fn program(&self, path: &[u8]) -> Option<ProgramId> {
         self.with_clone(|vfs| {
             let loc = vfs.resolve(&Cred::ROOT, vfs.root(), path, Follow::Last).ok()?;
-            vfs.blob(loc)
+            vfs.program(loc)
         })
     }
 

@@ -6,7 +6,7 @@
 
 use crate::base::{Blob, BlobError, BlobSource, Hash, StoreTag};
 use crate::vfs::map::{Map, Mark, Read};
-use crate::vfs::types::BlobId;
+use crate::vfs::types::ProgramId;
 use bytes::Bytes;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub(crate) struct File {
     pub(super) allocated: u64,
     pub(super) chunks: Map<Chunk>,
     /// The compiled module this content stands for; forgotten at the first change.
-    pub(super) blob: Option<Arc<BlobId>>,
+    pub(super) program: Option<Arc<ProgramId>>,
 }
 
 /// A chunk's bytes: where they are, or read for the occasion.
@@ -230,7 +230,7 @@ fn piece(offset: u64, length: usize) -> (u64, usize, usize) {
 
 impl File {
     /// A file whose content is shared, not copied.
-    pub(crate) fn from_bytes(content: &Bytes, blob: Option<BlobId>) -> File {
+    pub(crate) fn from_bytes(content: &Bytes, program: Option<ProgramId>) -> File {
         let mut chunks = Map::default();
         for start in (0..content.len()).step_by(CHUNK) {
             let end = content.len().min(start + CHUNK);
@@ -242,7 +242,7 @@ impl File {
             // Chunks are whole pages but for the last.
             allocated: counted(content.len()),
             chunks,
-            blob: blob.map(Arc::new),
+            program: program.map(Arc::new),
         }
     }
 
@@ -255,8 +255,8 @@ impl File {
         self.allocated
     }
 
-    pub(crate) fn blob(&self) -> Option<BlobId> {
-        self.blob.as_deref().copied()
+    pub(crate) fn program(&self) -> Option<ProgramId> {
+        self.program.as_deref().copied()
     }
 
     /// Reads from `offset`; how much, 0 at the end.
@@ -300,7 +300,7 @@ impl File {
         }
         if done > 0 {
             self.size = self.size.max(offset + done as u64);
-            self.blob = None;
+            self.program = None;
         }
         Ok(done)
     }
@@ -330,7 +330,7 @@ impl File {
         if size == self.size {
             return Ok(());
         }
-        self.blob = None;
+        self.program = None;
         if size < self.size {
             let (last, keep) = (size / CHUNK as u64, (size % CHUNK as u64) as usize);
             let first_gone = if keep == 0 { last } else { last + 1 };
@@ -409,7 +409,7 @@ impl File {
 
     /// Whether both are known to be the same without reading or comparing contents.
     pub(super) fn is_same(&self, other: &File) -> bool {
-        let of = |file: &File| (file.size, file.allocated, file.blob());
+        let of = |file: &File| (file.size, file.allocated, file.program());
         of(self) == of(other) && self.chunks.is_same(&other.chunks, &Chunk::is_shared)
     }
 

@@ -14,7 +14,7 @@
 //! span    = shift, prefix >> (shift + 5)
 //! inode   = kind mode uid gid mtime (atime - mtime) (ctime - mtime) names body
 //! names   = count (directory cookie)*
-//! body    = file: size allocated blob? map(chunk) | directory: last_cookie subdirs origin? map(entry) | symlink: text | device: major minor | fifo
+//! body    = file: size allocated program? map(chunk) | directory: last_cookie subdirs origin? map(entry) | symlink: text | device: major minor | fifo
 //! entry   = name ino kind (major minor)?
 //! chunk   = INLINE bytes | LINKED length, and a link to the blob of the bytes
 //! ```
@@ -27,7 +27,7 @@ use super::inode::{Body, Inode, Links, Meta};
 use super::load::{Cells, TreeLoader};
 use super::save::Saver;
 use crate::vfs::map::{BITS, Map, Node, Read, Slot, Span};
-use crate::vfs::types::{BlobId, Kind, Usage};
+use crate::vfs::types::{Kind, ProgramId, Usage};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -208,7 +208,7 @@ const DIR: u8 = 1;
 const SYMLINK: u8 = 2;
 const DEVICE: u8 = 3;
 const FIFO: u8 = 4;
-/// Added to `FILE` with a blob and `DIR` with an origin.
+/// Added to `FILE` that is a program and `DIR` with an origin.
 const MORE: u8 = 0x80;
 
 fn kind_tag(kind: Kind) -> u8 {
@@ -226,7 +226,7 @@ impl Value for Arc<Inode> {
 
     fn put(&self, to: &mut Encoder, saver: &mut Saver) -> Read<()> {
         let has_more = match &self.body {
-            Body::File(file) => file.blob.is_some(),
+            Body::File(file) => file.program.is_some(),
             Body::Dir(dir) => dir.origin.is_some(),
             _ => false,
         };
@@ -303,16 +303,16 @@ fn take_links(from: &mut Decoder<'_>) -> Result<Links, Damage> {
 fn put_file(file: &File, to: &mut Encoder, saver: &mut Saver) -> Read<()> {
     to.number(file.size);
     to.number(file.allocated);
-    if let Some(blob) = &file.blob {
-        to.raw(&blob.0);
+    if let Some(program) = &file.program {
+        to.raw(&program.0);
     }
     put_map(&file.chunks, to, saver)
 }
 
-fn take_file(has_blob: bool, from: &mut Decoder<'_>, loader: &Arc<TreeLoader>) -> Result<File, Damage> {
+fn take_file(is_program: bool, from: &mut Decoder<'_>, loader: &Arc<TreeLoader>) -> Result<File, Damage> {
     let (size, allocated) = (from.at_most(NUMBER_MAX)?, from.at_most(NUMBER_MAX)?);
-    let blob = if has_blob { Some(Arc::new(BlobId(from.array()?))) } else { None };
-    Ok(File { size, allocated, chunks: take_map(from, loader)?, blob })
+    let program = if is_program { Some(Arc::new(ProgramId(from.array()?))) } else { None };
+    Ok(File { size, allocated, chunks: take_map(from, loader)?, program })
 }
 
 fn put_dir(dir: &Dir, to: &mut Encoder, saver: &mut Saver) -> Read<()> {

@@ -4,7 +4,7 @@ use super::file::File;
 use super::inode::{Body, Inode, Links};
 use super::{ROOT, Tree, edit::Removed};
 use crate::base::{Errno, Limits, Sys};
-use crate::vfs::types::{Attr, BlobId, DirEntry, NewNode, NodeId, SetAttr, SetTime, StatFs, Usage};
+use crate::vfs::types::{Attr, DirEntry, NewNode, NodeId, ProgramId, SetAttr, SetTime, StatFs, Usage};
 use crate::vfs::{Clock, FileSystem};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -131,9 +131,9 @@ impl TreeFs {
     }
 
     /// Replaces a file's content by shared bytes.
-    pub(crate) fn set_content(&mut self, node: NodeId, content: &Bytes, blob: Option<BlobId>) -> Sys<()> {
+    pub(crate) fn set_content(&mut self, node: NodeId, content: &Bytes, program: Option<ProgramId>) -> Sys<()> {
         let file = self.inode_mut(node)?.file_mut()?;
-        let old = std::mem::replace(file, File::from_bytes(content, blob)).allocated();
+        let old = std::mem::replace(file, File::from_bytes(content, program)).allocated();
         let new = file.allocated();
         self.charged(node, old, new);
         Ok(())
@@ -283,8 +283,8 @@ impl FileSystem for TreeFs {
         }
     }
 
-    fn blob(&mut self, node: NodeId) -> Option<BlobId> {
-        self.inode(node).ok()?.file().ok()?.blob()
+    fn program(&mut self, node: NodeId) -> Option<ProgramId> {
+        self.inode(node).ok()?.file().ok()?.program()
     }
 
     fn bytes(&mut self, node: NodeId) -> Option<Bytes> {
