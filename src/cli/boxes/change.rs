@@ -278,15 +278,16 @@ mod tests {
             change(ChangeKind::Removed, Some(FileState { kind: Kind::Dir, ..file(0o755, 0) }), None, "/d"),
             change(ChangeKind::Added, None, Some(link), "/l"),
         ];
-        let expected = "\
-   MODE                       SIZE  PATH
-A  -rw-r--r--                 2.0K  /a
-M  -rw-r--r--                1 → 2  /b
-a  -rw-r--r-- → -rwxr-xr-x       1  /c
-D  drwxr-xr-x                       /d
-A  lrwxrwxrwx                    3  /l -> a\\nb
-";
-        assert_eq!(table(&changes).plain(), expected);
+        let expected = [
+            "   MODE                      SIZE  PATH",
+            "A  -rw-r--r--                2.0K  /a",
+            "M  -rw-r--r--               1 → 2  /b",
+            "a  -rw-r--r-- → -rwxr-xr-x      1  /c",
+            "D  drwxr-xr-x                      /d",
+            "A  lrwxrwxrwx                   3  /l -> a\\nb",
+            "",
+        ];
+        assert_eq!(table(&changes).plain(), expected.join("\n"));
     }
 
     #[test]
