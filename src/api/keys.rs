@@ -153,7 +153,7 @@ impl Keys {
                 return Err(KeyError::Name { name: name.chars().take(NAME_BYTES).collect() });
             }
         }
-        let secret = id::new(SECRET_PREFIX);
+        let secret = id::secret(SECRET_PREFIX);
         let id = id::new("key_");
         let key = Key {
             owner: new.owner.unwrap_or_else(|| id.clone()),

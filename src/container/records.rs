@@ -32,7 +32,7 @@ pub(super) const USER: (u32, u32) = (1000, 1000);
 pub struct Container {
     /// `cntr_` and 48 hexadecimal digits.
     pub id: String,
-    /// What people call it: unique among containers without an owner. If none was given, the first 12 digits of the id.
+    /// What people call it: unique among containers without an owner. If none was given, the last 12 digits of the id.
     pub name: String,
     /// Whose it is: the service does not look at it.
     pub owner: Option<String>,
@@ -163,7 +163,7 @@ impl Containers {
         let id = id::new(CONTAINER_PREFIX);
         let now_ms = self.now_ms();
         let record = ContainerRecord {
-            name: name.unwrap_or_else(|| id[CONTAINER_PREFIX.len()..][..NAME_DIGITS].to_owned()),
+            name: name.unwrap_or_else(|| id[id.len() - NAME_DIGITS..].to_owned()),
             owner,
             root: start.root,
             session: start.session,
