@@ -116,17 +116,29 @@ fn count_panics() {
     });
 }
 
+/// Damages of one store before another is made.
+const STORE_ROUNDS: usize = 10;
+
 fn damaged(test: &str, rounds: usize, is_chosen: fn(&str) -> bool, objects_only: bool) {
     count_panics();
     let scratch = scratch();
     let mut random = Random::of_this_run(test);
-    let prepared = prepare(scratch.path(), random.next(), 40);
     let mut noticed = 0;
+    let mut prepared = None;
     for round in 0..rounds {
+        // A store may have its objects full of what nothing needs any more.
+        let prepared = match &mut prepared {
+            Some(prepared) if round % STORE_ROUNDS != 0 => prepared,
+            slot => {
+                let home = scratch.path().join(format!("prepared-{round}"));
+                std::fs::create_dir(&home).expect("it is ours");
+                slot.insert(prepare(&home, random.next(), 40))
+            }
+        };
         let dir = scratch.path().join("damaged");
         copy_directory(&prepared.store, &dir);
         let how = damage(&dir, is_chosen, &mut random);
-        let found = block_on(survives(&dir, &prepared, objects_only));
+        let found = block_on(survives(&dir, prepared, objects_only));
         let errors = found.unwrap_or_else(|wrong| panic!("round {round}: {how}: {wrong}\n(kept: {})", keep(&dir)));
         assert_eq!(PANICS.load(Ordering::Relaxed), 0, "round {round}: {how}: something panicked");
         noticed += usize::from(errors > 0);
