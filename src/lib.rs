@@ -2,6 +2,7 @@
 //!
 //! The rooms, lowest first; each uses only those before it (`tests/layering.rs` checks).
 
+pub mod agent;
 pub mod api;
 pub mod base;
 pub mod cli;

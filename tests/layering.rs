@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest first; each may use those before it.
-const ROOMS: &[&str] = &["base", "storage", "vfs", "kernel", "wasi", "sandbox", "container", "api", "cli"];
+const ROOMS: &[&str] = &["base", "storage", "vfs", "kernel", "wasi", "sandbox", "container", "agent", "api", "cli"];
 
 /// Outside crates (and parts of std) that only some places may name: what, who, why.
 const DOORS: &[(&str, &[&str], &str)] = &[
@@ -12,14 +12,19 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ("cap_std", &["vfs/host", "vfs/overlay", "sandbox/sandbox.rs"], "the one way to a host directory"),
     (
         "crate::storage",
-        &["storage/", "container/", "api/", "cli/"],
+        &["storage/", "container/", "agent/", "api/", "cli/"],
         "the file tree and the store meet in base::Blob, the kernel knows neither",
     ),
     ("sqlx", &["storage/"], "records have one room"),
     ("object_store", &["storage/"], "blobs have one room"),
+    ("reqwest", &["agent/model/"], "models are the only services that are called"),
     ("axum", &["api/"], "HTTP has one room"),
     ("hyper", &["api/"], "HTTP has one room"),
-    ("tokio", &["storage/", "sandbox/", "wasi/", "container/", "api/", "cli/"], "kernel and file tree are synchronous"),
+    (
+        "tokio",
+        &["storage/", "sandbox/", "wasi/", "container/", "agent/", "api/", "cli/"],
+        "kernel and file tree are synchronous",
+    ),
     ("anyhow", &["cli/"], "a room has its own error type"),
     ("clap", &["cli/"], "arguments are parsed in one place"),
     (
