@@ -1,4 +1,37 @@
 //! Agents: a model proposes, the sandbox runs, the model sees what came of it, until it is done.
+//!
+//! **What this is.** The turn loop behind the Responses API: [`Agent::run`] makes one response of a [`Request`] and tells [`Events`] what
+//! happens meanwhile. It knows no HTTP: the service above reads requests, keeps responses and frames events, and gives the run a
+//! [`Workplace`] (containers, files, permission, books) and a [`Judge`] (policy and approvals).
+//!
+//! **How a response is made.** `prompt` makes of the items what the model is asked; a [`Model`] answers in pieces, a *step*; `step` makes items
+//! and events of them. Calls of the client's functions end the response. Calls of the shell and of `apply_patch` run here: `run` asks
+//! [`Judge::judge`] before each, `shell` and `patch` carry it out in a container, and the next step sees the output. `compaction` puts a
+//! sealed summary in the place of what came before when the prompt grows too long.
+//!
+//! **Where.** `item` and `response`, `event`: the wire's words. `model`: who answers. `request`, `workplace`, `judge`, `budget`, `cancel`: what a
+//! run is given. `run`: the loop.
+//!
+//! **Invariants.** [`Agent::run`] never fails: what goes wrong is the response's status. Every item that was added is done before the response
+//! ends. What an item shows has been run exactly so. Everything that a model or a command can make longer has a bound.
 
+mod budget;
+mod cancel;
+pub mod event;
 pub mod item;
+mod judge;
 pub mod model;
+mod request;
+pub mod response;
+mod run;
+mod workplace;
+
+pub use budget::{Budget, Prices};
+pub use cancel::{Cancelled, Canceller, cancellation};
+pub use event::{Event, Events};
+pub use judge::{AllowAll, Answer, Call, Judge, Question, Verdict};
+pub use model::Model;
+pub use request::{Environment, Request, Sampling, Skill, Tool};
+pub use response::{Failure, ResponseHead, ResponseObject};
+pub use run::{Agent, AgentConfig, CompactRequest, Compacted, Refusal};
+pub use workplace::{Permit, Ran, Workplace};

@@ -1,0 +1,107 @@
+//! Who decides what a run may do: asked before each call of a tool that runs here, and about what waits for a person.
+
+use futures_util::future::BoxFuture;
+
+use super::item::{CommandOutput, Item, McpApprovalResponse};
+use super::response::Failure;
+
+/// Decides on calls. `run.rs` asks [`Judge::judge`] before a call, [`Judge::ask`] when a person has to be asked, and [`Judge::answer`] at the
+/// beginning of the next response, about each approval that is still open in what was said before.
+pub trait Judge: Send + Sync {
+    /// What is to become of a call.
+    fn judge<'a>(&'a self, call: &'a Call<'a>) -> BoxFuture<'a, Verdict>;
+
+    /// Keeps a question for a person; returns the `mcp_approval_request` that ends the response.
+    fn ask(&self, question: Question) -> BoxFuture<'_, Result<Item, Failure>>;
+
+    /// What has become of a question: `request_id` is that of its item, `response` what the client says to it, if it does.
+    fn answer<'a>(
+        &'a self,
+        request_id: &'a str,
+        response: Option<&'a McpApprovalResponse>,
+    ) -> BoxFuture<'a, Result<Answer, Failure>>;
+}
+
+/// A call that the model has made, and that would run here.
+pub struct Call<'a> {
+    /// The `shell_call` or `apply_patch_call`.
+    pub item: &'a Item,
+    /// The container it would run in.
+    pub container: &'a str,
+}
+
+/// What is to become of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It runs.
+    Allow,
+    /// It runs in a fork. If it changes files a person is asked whether they are to be kept.
+    Propose,
+    /// It does not run; the model is told why.
+    Deny {
+        /// For the model.
+        reason: String,
+    },
+    /// A person is asked whether it may run.
+    Ask {
+        /// For the person.
+        reason: String,
+    },
+}
+
+/// A question for a person.
+pub struct Question {
+    /// The `shell_call` or `apply_patch_call`.
+    pub item: Item,
+    /// The container it runs in.
+    pub container: String,
+    /// Why it is asked.
+    pub reason: String,
+    /// The proposal to be decided on; `None`: it was not run.
+    pub proposal: Option<String>,
+    /// What the commands printed in the fork; empty if it was not run.
+    pub output: Vec<CommandOutput>,
+}
+
+/// What has become of a question.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It may run: this call, exactly as shown.
+    Run(Item),
+    /// Its proposal was applied: what the commands had printed is the answer to this call.
+    Applied {
+        /// The `shell_call` or `apply_patch_call`.
+        call: Item,
+        /// What was kept of the question.
+        output: Vec<CommandOutput>,
+    },
+    /// A person has refused, or nobody has decided yet: it is not run.
+    Refused {
+        /// The `shell_call` or `apply_patch_call`.
+        call: Item,
+        /// For the model.
+        reason: String,
+    },
+}
+
+/// Allows everything.
+pub struct AllowAll;
+
+impl Judge for AllowAll {
+    fn judge<'a>(&'a self, _: &'a Call<'a>) -> BoxFuture<'a, Verdict> {
+        Box::pin(std::future::ready(Verdict::Allow))
+    }
+
+    fn ask(&self, _: Question) -> BoxFuture<'_, Result<Item, Failure>> {
+        Box::pin(std::future::ready(Err(Failure::server("nobody can be asked for approval"))))
+    }
+
+    fn answer<'a>(
+        &'a self,
+        request_id: &'a str,
+        _: Option<&'a McpApprovalResponse>,
+    ) -> BoxFuture<'a, Result<Answer, Failure>> {
+        let unknown = Failure::prompt(format!("no approval was asked for under {request_id}"));
+        Box::pin(std::future::ready(Err(unknown)))
+    }
+}
