@@ -1,5 +1,9 @@
 //! Models: whatever answers a prompt. One trait; behind it a Chat Completions endpoint, a Responses endpoint, or a script.
 
+mod pieces;
+mod scripted;
+mod tool;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::AddAssign;
 use std::sync::Arc;
@@ -9,6 +13,8 @@ use futures_util::stream::BoxStream;
 use serde_json::Value;
 
 use super::item::Item;
+
+pub use scripted::{BadScript, Script, Scripted};
 
 /// A model: answers a prompt in pieces. Dropping the stream ends the upstream's work.
 pub trait Model: Send + Sync {
