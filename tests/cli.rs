@@ -298,3 +298,42 @@ fn output_to_a_closed_pipe_ends_it() {
         Command::new("bash").args(["-c", &line]).env("COQUINA_IMAGE", image_dir()).output().expect("bash starts");
     assert_eq!(String::from_utf8_lossy(&done.stdout), "y\n141\n");
 }
+
+#[test]
+fn settings_come_from_flags_variables_and_one_file() {
+    let scratch = Scratch::new("config");
+    let path = scratch.0.join("c.toml");
+    let write = |text: &str| std::fs::write(&path, text).expect("it can be written");
+    let config = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_coquina"))
+            .args(["config", "--config", path.to_str().expect("it is text")])
+            .args(words)
+            .env("COQUINA_LIMITS_MEMORY", "2M")
+            .output()
+            .expect("it starts");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it is text");
+        (text(output.stdout), text(output.stderr), output.status.code())
+    };
+    write("[limits]\nfuel = 7\nmemory = \"1M\"\ntimeout = 3\n[models.m]\nkind = \"chat\"\n");
+    let (out, err, status) = config(&["--json", "--timeout", "5m"]);
+    assert_eq!((err.as_str(), status), ("", Some(0)));
+    let document: Value = serde_json::from_str(&out).expect("it is JSON");
+    let all = document["settings"].as_array().expect("they are listed");
+    let is = |key: &str, value: Value, source: &str| {
+        let row = all.iter().find(|row| row["key"] == key).expect("it is listed");
+        assert_eq!((&row["value"], &row["source"]), (&value, &json!(source)), "{key}");
+    };
+    is("limits.fuel", json!(7), path.to_str().expect("it is text"));
+    is("limits.memory", json!("2M"), "$COQUINA_LIMITS_MEMORY");
+    is("limits.timeout", json!("5m"), "--timeout");
+    is("listen", json!("127.0.0.1:8320"), "default");
+    assert_eq!(document["models"], json!({ "m": { "kind": "chat" } }));
+
+    let (out, ..) = config(&["--host", "a", "--host", "b", "--in-memory"]);
+    assert!(out.contains("hosts = [\"a\", \"b\"]") && out.contains("in_memory = true"), "{out}");
+
+    write("[limits]\nfeul = 7\n");
+    let (_, err, status) = config(&[]);
+    assert_eq!(status, Some(2));
+    assert!(err.contains("c.toml: there is no setting limits.feul; in [limits] there may be fuel"), "{err}");
+}

@@ -49,6 +49,8 @@ pub enum Command {
     Store(StoreArgs),
     /// Serve HTTP: containers, files, one-shot runs.
     Serve(super::serve::ServeArgs),
+    /// Print the settings that `serve` would go by, and where each came from: a flag, a variable, the file, the default.
+    Config(super::config::ConfigArgs),
     /// Who may use the HTTP service.
     Keys(super::keys::KeysArgs),
     /// What was done through the HTTP service.

@@ -4,6 +4,7 @@ mod args;
 mod audit;
 mod boxes;
 mod completion;
+mod config;
 mod demo;
 mod exec;
 mod format;
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Store(args) => store::run(&args),
         Command::Completion { shell } => completion::completion(shell),
         Command::Serve(args) => serve::serve(&args),
+        Command::Config(args) => config::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Limits => limits::limits(),

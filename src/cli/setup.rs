@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::UsageError;
 use super::args::SandboxArgs;
+use super::{UsageError, config};
 use crate::base::Limits;
 use crate::sandbox::{Access, Engine, EngineConfig, Exec, Image, Mount, Sandbox, SandboxConfig};
 
@@ -20,29 +20,18 @@ pub fn engine(limits: &Limits) -> Result<Engine> {
         processes: limits.processes + SPARE_SLOTS,
         workers: 1,
         pool: false,
-        cache_dir: cache_dir(),
+        cache_dir: config::without_flags()?.engine.cache_dir,
         ..EngineConfig::default()
     };
     Engine::new(&config).map_err(|e| anyhow::anyhow!("the engine cannot be started: {e:#}"))
 }
 
-/// Where compiled modules are kept: in the user's cache directory, if there is one.
-pub fn cache_dir() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from);
-    let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")))?;
-    Some(cache.join("coquina/modules"))
-}
-
-/// The image's folder: as given, else `$COQUINA_IMAGE`, else `image` beside this program.
+/// The image's folder: as given, else as configured.
 pub fn image_dir(given: Option<&Path>) -> Result<PathBuf> {
-    if let Some(dir) = given {
-        return Ok(dir.into());
+    match given {
+        Some(dir) => Ok(dir.into()),
+        None => config::without_flags()?.image.context("where this program is cannot be told"),
     }
-    if let Some(dir) = std::env::var_os("COQUINA_IMAGE").filter(|v| !v.is_empty()) {
-        return Ok(dir.into());
-    }
-    let program = std::env::current_exe().context("where this program is cannot be told")?;
-    Ok(program.parent().unwrap_or(Path::new(".")).join("image"))
 }
 
 pub fn image(engine: &Engine, given: Option<&Path>) -> Result<Image> {

@@ -1,30 +1,29 @@
 //! `coquina store`, and where the store is.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
 use super::boxes::Boxes;
 use super::boxes::args::{PlaceArgs, StoreArgs, StoreCommand};
 use super::format::{self, Style, paint};
-use super::{exec, output};
+use super::{config, exec, output};
 use crate::storage::{CheckReport, Stats, Store, StoreConfig};
 
 /// Exit status of `store check` when something is wrong.
 const EXIT_DAMAGED: u8 = 1;
 
-/// Opens the store: as given, else `$COQUINA_STORE`, else in the user's data directory. Makes it if it is not there.
+/// Opens the store: as given, else as configured. Makes it if it is not there.
 pub fn open(place: &PlaceArgs) -> Result<Store> {
-    let config = StoreConfig::directory(directory(place.store.as_deref())?);
-    Ok(Store::open(StoreConfig { quota_bytes: place.store_quota.unwrap_or(config.quota_bytes), ..config })?)
+    let settings = config::without_flags()?;
+    open_at(place.store.clone().or(settings.store), place.store_quota.or(settings.store_quota))
 }
 
-fn directory(given: Option<&Path>) -> Result<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = || Some(set("HOME")?.join(".local/share"));
-    let data = || Some(set("XDG_DATA_HOME").filter(|dir| dir.is_absolute()).or_else(home)?.join("coquina"));
-    let found = given.map(Into::into).or_else(|| set("COQUINA_STORE")).or_else(data);
-    found.context("where boxes are kept cannot be told: give --store, or set COQUINA_STORE or HOME")
+/// Opens the store in a directory.
+pub fn open_at(directory: Option<PathBuf>, quota_bytes: Option<u64>) -> Result<Store> {
+    let unknown = "where boxes are kept cannot be told: give --store, or set COQUINA_STORE or HOME";
+    let config = StoreConfig::directory(directory.context(unknown)?);
+    Ok(Store::open(StoreConfig { quota_bytes: quota_bytes.unwrap_or(config.quota_bytes), ..config })?)
 }
 
 /// Runs a `coquina store` command and returns its exit status.

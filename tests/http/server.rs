@@ -148,6 +148,31 @@ fn the_program_serves_until_it_is_told_to_stop() {
 }
 
 #[test]
+fn the_program_goes_by_its_file() {
+    let dir = tempfile::tempdir().expect("there is room");
+    let path = dir.path().join("c.toml");
+    let text = "listen = \"127.0.0.1:0\"\nin_memory = true\n[limits]\nfuel = 1000\n[models.m]\nkind = \"chat\"\nurl = \"http://127.0.0.1:9\"\n";
+    std::fs::write(&path, text).expect("it can be written");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_coquina"))
+        .arg("serve")
+        .env("COQUINA_CONFIG", &path)
+        .env("COQUINA_IMAGE", image_dir())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("it says where");
+    let address = line.trim().strip_prefix("http://").expect("a URL").parse().expect("an address");
+    let mut client = Client::connect(address);
+    assert_eq!(client.get("/v1/models").ok()["data"][0]["id"], "m");
+    let done = client.post("/v1/run", &json!({ "script": "echo hi" })).ok();
+    assert_eq!((&done["outcome"]["type"], &done["outcome"]["value"]), (&json!("limit"), &json!(1000)), "{done}");
+    child.kill().expect("it can be ended");
+    child.wait().expect("it ends");
+}
+
+#[test]
 fn the_program_does_not_let_strangers_in_unasked() {
     for (words, said) in [
         (&["--listen", "0.0.0.0:0"][..], "can be reached from other machines"),
