@@ -1,6 +1,6 @@
 //! Interned names: a variable's or function's name is a small number, so that looking one up is an array access.
 //!
-//! Names are never freed: a shell uses as many as its script spells.
+//! A shell frees no names: it uses as many as its script spells.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -55,7 +55,8 @@ pub type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<FastHasher>>;
 #[derive(Default)]
 struct Table {
     by_name: FastMap<&'static [u8], u32>,
-    names: Vec<&'static [u8]>,
+    /// From `Box::into_raw`, so that [`forget`] can free them.
+    names: Vec<*mut [u8]>,
 }
 
 thread_local! {
@@ -137,12 +138,27 @@ impl Table {
         if let Some(n) = self.by_name.get(name) {
             return *n;
         }
-        let name: &'static [u8] = Box::leak(name.to_vec().into_boxed_slice());
+        let owned = Box::into_raw(name.to_vec().into_boxed_slice());
         let n = (KNOWN.len() + self.names.len()) as u32;
-        self.names.push(name);
-        self.by_name.insert(name, n);
+        self.names.push(owned);
+        // SAFETY: it is freed by `forget` only, after which nobody has it.
+        self.by_name.insert(unsafe { &*owned }, n);
         n
     }
+}
+
+/// Frees the names of this thread: for a host that parses many scripts and runs none of them.
+///
+/// # Safety
+/// No symbol made on this thread and no name got from one is used afterwards, on any thread.
+pub unsafe fn forget() {
+    TABLE.with_borrow_mut(|t| {
+        t.by_name.clear();
+        for name in t.names.drain(..) {
+            // SAFETY: it came from `Box::into_raw`, and the caller says that nobody has it.
+            drop(unsafe { Box::from_raw(name) });
+        }
+    });
 }
 
 impl Sym {
@@ -169,7 +185,8 @@ impl Sym {
     pub fn name(self) -> &'static [u8] {
         match KNOWN.get(self.0 as usize) {
             Some(name) => name,
-            None => TABLE.with_borrow(|t| t.names[self.0 as usize - KNOWN.len()]),
+            // SAFETY: see `Table::intern`.
+            None => TABLE.with_borrow(|t| unsafe { &*t.names[self.0 as usize - KNOWN.len()] }),
         }
     }
 
@@ -254,6 +271,9 @@ mod tests {
         assert_eq!(Sym::new(b"some_name"), a);
         assert_eq!(a.name(), b"some_name");
         assert!(Sym::lookup(b"never_used").is_none());
+        // SAFETY: `a` is not used any more, and this thread has no other.
+        unsafe { forget() };
+        assert!(Sym::lookup(b"some_name").is_none());
         assert!(is_name(b"_a1") && !is_name(b"1a") && !is_name(b""));
     }
 }

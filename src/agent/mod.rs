@@ -10,7 +10,7 @@
 //! sealed summary in the place of what came before when the prompt grows too long.
 //!
 //! **Where.** `item` and `response`, `event`: the wire's words. `model`: who answers. `request`, `workplace`, `judge`, `budget`, `cancel`: what a
-//! run is given. `run`: the loop.
+//! run is given. `rules`: what a script may run, by its commands and paths. `run`: the loop.
 //!
 //! **Invariants.** [`Agent::run`] never fails: what goes wrong is the response's status. Every item that was added is done before the response
 //! ends. What an item shows has been run exactly so. Everything that a model or a command can make longer has a bound.
@@ -23,6 +23,7 @@ mod judge;
 pub mod model;
 mod request;
 pub mod response;
+pub mod rules;
 mod run;
 mod workplace;
 
