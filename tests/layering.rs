@@ -17,6 +17,7 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ),
     ("sqlx", &["storage/"], "records have one room"),
     ("object_store", &["storage/"], "blobs have one room"),
+    ("coquina_shell", &["agent/rules/"], "scripts are read in one place, and run nowhere on the host"),
     ("reqwest", &["agent/model/"], "models are the only services that are called"),
     ("axum", &["api/"], "HTTP has one room"),
     ("hyper", &["api/"], "HTTP has one room"),
