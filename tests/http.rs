@@ -19,3 +19,5 @@ mod run;
 mod sdk;
 #[path = "http/server.rs"]
 mod server;
+#[path = "http/tty.rs"]
+mod tty;

@@ -39,8 +39,12 @@ pub struct ApiConfig {
     pub models: Vec<String>,
     /// How long commands that run may go on when the service is told to stop.
     pub grace: Duration,
-    /// A comment is sent this often into a stream of events in which nothing happens.
+    /// A comment is sent this often into a stream of events in which nothing happens, and a ping into a WebSocket.
     pub keep_alive: Duration,
+    /// WebSockets open at a time, for each key.
+    pub sockets: usize,
+    /// A terminal is closed when nothing was typed or printed for so long.
+    pub terminal_idle: Duration,
 }
 
 impl Default for ApiConfig {
@@ -63,6 +67,8 @@ impl Default for ApiConfig {
             models: Vec::new(),
             grace: Duration::from_secs(10),
             keep_alive: Duration::from_secs(15),
+            sockets: 64,
+            terminal_idle: Duration::from_secs(30 * 60),
         }
     }
 }

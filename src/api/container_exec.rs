@@ -36,7 +36,7 @@ pub(super) async fn run(
     let permit = service.0.admission.admit(caller.share(), caller.quotas(), memory).await?;
     let (streams, running) = service.0.containers.start(&container.id, exec, options).await?;
     let cancel = running.canceller();
-    let job = Job { service, caller, container: container.id, command, streamed, _permit: permit };
+    let job = Job { service, caller, container: container.id, command, streamed, permit };
     if !streamed {
         // The command would go on without whoever asked for it.
         let client_gone = OnDrop(Some(cancel));
@@ -50,7 +50,7 @@ pub(super) async fn run(
 }
 
 /// Does something if it is dropped before it is disarmed.
-struct OnDrop<F: Fn()>(Option<F>);
+pub(super) struct OnDrop<F: Fn()>(pub Option<F>);
 
 impl<F: Fn()> OnDrop<F> {
     fn disarm(mut self) {
@@ -67,17 +67,19 @@ impl<F: Fn()> Drop for OnDrop<F> {
 }
 
 /// A command that runs.
-struct Job {
-    service: Service,
-    caller: Caller,
-    container: String,
-    command: String,
-    streamed: bool,
-    _permit: Permit,
+pub(super) struct Job {
+    pub service: Service,
+    pub caller: Caller,
+    pub container: String,
+    pub command: String,
+    /// Its output was told while it ran.
+    pub streamed: bool,
+    pub permit: Permit,
 }
 
 impl Job {
-    async fn finish(self, running: RunningExec) -> Result<Answer, ApiError> {
+    /// Waits for its end, books it, and says what became of it.
+    pub async fn finish(self, running: RunningExec) -> Result<Answer, ApiError> {
         let done = running.finish().await?;
         let (outcome, metering) = (&done.finished.outcome, &done.finished.metering);
         let root = match &done.landed {
@@ -87,6 +89,7 @@ impl Job {
         let (container, root) = (Some(self.container), Some(root.to_string()));
         let ended = Ended { container, command: &self.command, root, outcome, metering };
         exec::book(&self.service, &self.caller, ended).await;
+        drop(self.permit);
         let landed = done.landed.clone().into();
         let compared = spawn_blocking(move || {
             let changes = done.changes().map(Changes::new);

@@ -13,7 +13,7 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::error::ApiError;
-use super::keys::{Key, Quotas, Scope};
+use super::keys::{Key, Keys, Quotas, Scope};
 use super::metrics::{RequestLabels, RouteLabels};
 use super::service::Service;
 use crate::base::id;
@@ -58,6 +58,11 @@ impl Caller {
     /// Whether something of `owner` may be known to the caller.
     pub fn may_see(&self, owner: Option<&str>) -> bool {
         self.key.as_ref().is_none_or(|key| owner == Some(key.owner.as_str()))
+    }
+
+    /// Whether the caller would be let in now, too: its key may have been revoked meanwhile.
+    pub fn is_current(&self, keys: &Keys) -> bool {
+        self.key.as_ref().map_or(!keys.required(), |key| keys.is_current(key))
     }
 
     /// How much of it.
@@ -186,6 +191,8 @@ fn needed(method: &Method, path: &str) -> Option<Scope> {
     match path {
         "/healthz" | "/readyz" | "/openapi.json" | "/docs" => None,
         "/metrics" | "/v1/audit" => Some(Scope::Admin),
+        // A WebSocket is asked for with GET, whatever it is for.
+        _ if path.starts_with("/v1/containers/") && path.ends_with("/tty") => Some(Scope::Exec),
         _ if *method == Method::GET || *method == Method::HEAD => Some(Scope::Read),
         _ => Some(Scope::Exec),
     }

@@ -179,6 +179,11 @@ impl Keys {
         table.by_hash.get(&hash(secret)).filter(|key| key.revoked_at_ms.is_none()).cloned()
     }
 
+    /// Whether the key is there and not revoked.
+    pub fn is_current(&self, key: &Key) -> bool {
+        self.table().by_hash.get(&key.hash).is_some_and(|key| key.revoked_at_ms.is_none())
+    }
+
     fn table(&self) -> RwLockReadGuard<'_, Table> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -204,7 +209,9 @@ mod tests {
         assert_eq!(keys.find(&secret).as_deref(), Some(&key));
         assert_eq!(keys.find(&key.hash), None);
         assert_eq!(keys.find(""), None);
-        keys.replace([Key { revoked_at_ms: Some(6), ..key }]);
+        assert!(keys.is_current(&key));
+        keys.replace([Key { revoked_at_ms: Some(6), ..key.clone() }]);
+        assert!(!keys.is_current(&key));
         assert_eq!(keys.find(&secret), None);
         assert!(keys.required(), "revoking the last key opens nothing");
     }

@@ -17,6 +17,8 @@ pub(super) struct Metrics {
     pub request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
     /// Connections open.
     pub connections: Gauge,
+    /// WebSockets open.
+    pub sockets: Gauge,
     /// Commands running.
     pub execs_running: Gauge,
     /// Commands waiting for their turn.
@@ -55,6 +57,8 @@ impl Metrics {
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, request_seconds.clone());
         let connections = Gauge::default();
         registry.register("http_connections", "Connections open", connections.clone());
+        let sockets = Gauge::default();
+        registry.register("websockets", "WebSockets open", sockets.clone());
         let execs_running = Gauge::default();
         registry.register("execs_running", "Commands running", execs_running.clone());
         let execs_waiting = Gauge::default();
@@ -63,7 +67,7 @@ impl Metrics {
         registry.register("execs", "Commands that ended, by outcome", execs.clone());
         let fuel = Counter::default();
         registry.register("fuel", "WebAssembly instructions used by commands", fuel.clone());
-        Metrics { registry, requests, request_seconds, connections, execs_running, execs_waiting, execs, fuel }
+        Metrics { registry, requests, request_seconds, connections, sockets, execs_running, execs_waiting, execs, fuel }
     }
 
     /// The page that Prometheus reads.

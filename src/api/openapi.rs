@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
-    archive, audit, container_exec, container_files, containers, error, files, history, models, run, skills, wire,
+    archive, audit, container_exec, container_files, containers, error, files, history, models, run, skills, tty, wire,
 };
 
 #[derive(OpenApi)]
@@ -18,7 +18,7 @@ use super::{
         run::run,
         containers::create, containers::list, containers::get, containers::remove,
         container_files::create, container_files::list, container_files::get, container_files::content, container_files::remove,
-        container_exec::run,
+        container_exec::run, tty::open,
         history::log, history::snapshot, history::snapshots, history::remove_snapshot, history::fork, history::restore, history::diff,
         history::merge, history::proposals, history::proposal, history::proposal_diff, history::apply, history::discard,
         archive::export, archive::import,

@@ -10,7 +10,7 @@ use super::gate::{self, Gate};
 use super::service::Service;
 use super::{
     archive, audit, container_exec, container_files, containers, files, health, history, idempotency, models, openapi,
-    run, skills,
+    run, skills, tty,
 };
 
 /// The routes, behind the gate.
@@ -34,6 +34,7 @@ pub(super) fn router(service: &Service, check_hosts: bool) -> Router {
         .route("/v1/containers/{id}/files/{file}/content", get(container_files::content))
         // What containers can do beyond the reference.
         .route("/v1/containers/{id}/exec", post(container_exec::run).layer(once.clone()))
+        .route("/v1/containers/{id}/tty", get(tty::open))
         .route("/v1/containers/{id}/log", get(history::log))
         .route(
             "/v1/containers/{id}/snapshots",

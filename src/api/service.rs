@@ -11,6 +11,7 @@ use super::idempotency::Running;
 use super::kept::{self, Kept};
 use super::keys::Keys;
 use super::metrics::Metrics;
+use super::socket::Sockets;
 use crate::container::Containers;
 use crate::sandbox::Image;
 
@@ -29,6 +30,8 @@ pub(super) struct Inner {
     pub audit: Audit,
     /// Requests with an idempotency key that run.
     pub running: Running,
+    /// Open WebSockets.
+    pub sockets: Sockets,
     pub metrics: Metrics,
     /// When the service was started, in seconds since 1970.
     pub started_at: i64,
@@ -45,9 +48,21 @@ impl Service {
         let (metrics, started_at) = (Metrics::new(), kept::now_ms().div_euclid(1000));
         let (audit, trail) = Audit::new(containers.store().clone());
         tokio::spawn(trail);
-        let (notes, running) = (Mutex::default(), Running::default());
-        let inner =
-            Inner { config, containers, kept, notes, keys, admission, audit, running, metrics, started_at, stopping };
+        let (notes, running, sockets) = (Mutex::default(), Running::default(), Sockets::default());
+        let inner = Inner {
+            config,
+            containers,
+            kept,
+            notes,
+            keys,
+            admission,
+            audit,
+            running,
+            sockets,
+            metrics,
+            started_at,
+            stopping,
+        };
         Service(Arc::new(inner))
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::args::{ExecArgs, ScriptArgs};
 use super::{UsageError, report, setup};
-use crate::sandbox::{Exec, InputStream, Outcome, Output, OutputStream, Stdin, Streams};
+use crate::sandbox::{Exec, InputStream, Output, OutputStream, Stdin, Streams};
 
 /// Bytes read from the host's standard input at a time.
 const INPUT_BYTES: usize = 64 << 10;
@@ -35,7 +35,7 @@ pub fn exec(args: &ExecArgs) -> Result<u8> {
             eprint!("{}", report::table(&finished.metering));
         }
     }
-    Ok(status(&finished.outcome))
+    Ok(finished.outcome.status())
 }
 
 /// Gives an exec this program's own standard streams, as terminals where they are.
@@ -122,16 +122,5 @@ fn drain(mut from: OutputStream, mut to: impl io::Write) {
         if to.write_all(&chunk).and_then(|()| to.flush()).is_err() {
             return;
         }
-    }
-}
-
-/// The exit status that says how an exec ended.
-pub fn status(outcome: &Outcome) -> u8 {
-    match *outcome {
-        Outcome::Exit { exit_code } => exit_code,
-        Outcome::Signal { number, .. } => 128 + number,
-        Outcome::Limit(exceeded) if exceeded.limit == crate::base::Limit::WallTime => 124,
-        Outcome::Limit(_) => 137,
-        Outcome::Cancelled => 130,
     }
 }

@@ -9,10 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::args::SandboxArgs;
 use super::{exec, report, setup};
-use crate::sandbox::{Exec, Outcome, Sandbox, Stdin};
-
-/// What bash says of a script that goes on: asked for with `-n`, which runs nothing.
-const UNFINISHED: [&str; 2] = ["unexpected end of file", "unexpected EOF while looking for matching"];
+use crate::sandbox::{Exec, Outcome, Sandbox, Stdin, typed};
 
 /// Runs the commands read in a fresh sandbox's shell session.
 pub fn shell(args: &SandboxArgs) -> Result<u8> {
@@ -66,12 +63,11 @@ pub fn converse(
             continue;
         }
         let _ = editor.add_history_entry(&script);
-        let words: Vec<&str> = script.split_whitespace().collect();
-        if words.first() == Some(&"exit") && words.len() <= 2 {
-            return Ok(words.get(1).and_then(|w| w.parse::<i64>().ok()).map_or(status, |n| n as u8));
+        if let Some(status) = typed::leaves(script.as_bytes(), status) {
+            return Ok(status);
         }
         let outcome = run(script)?;
-        status = exec::status(&outcome);
+        status = outcome.status();
         report::limit(&outcome);
     }
 }
@@ -84,7 +80,7 @@ fn read_command(
     runtime: &Runtime,
 ) -> rustyline::Result<String> {
     let mut script = editor.readline(prompt)?;
-    while is_unfinished(&script, sandbox, runtime) {
+    while runtime.block_on(typed::is_unfinished(sandbox, script.as_bytes())) {
         script.push('\n');
         match editor.readline("> ") {
             Ok(more) => script.push_str(&more),
@@ -93,14 +89,4 @@ fn read_command(
         }
     }
     Ok(script)
-}
-
-fn is_unfinished(script: &str, sandbox: &Sandbox, runtime: &Runtime) -> bool {
-    if script.ends_with('\\') {
-        return true;
-    }
-    let words = ["bash", "-n", "-c", script].map(|word| word.as_bytes().to_vec());
-    let Ok(parsed) = runtime.block_on(sandbox.exec(Exec::program(words))) else { return false };
-    let said = String::from_utf8_lossy(&parsed.stderr.bytes);
-    parsed.outcome == Outcome::Exit { exit_code: 2 } && UNFINISHED.iter().any(|text| said.contains(text))
 }

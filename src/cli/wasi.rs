@@ -43,7 +43,7 @@ pub fn run(args: &WasiRunArgs) -> Result<u8> {
         anyhow::Ok(exec::attend(streams, running.canceller(), running.finish()).await?)
     })?;
     report::limit(&finished.outcome);
-    Ok(exec::status(&finished.outcome))
+    Ok(finished.outcome.status())
 }
 
 /// A program run by hand is bounded by the person's patience, and its memory by what 32 bits can address.

@@ -12,6 +12,7 @@ use super::reference::Ref;
 use super::service::{Containers, Result, sandbox_config};
 use super::settings::{Access, Profile, Settings};
 use super::state::State;
+use crate::kernel::Signal;
 use crate::sandbox::{Exec, Finished, Running, Sandbox, Streams};
 use crate::storage::{LogRecord, ProposalRecord};
 use crate::vfs::{FileChange, Tree};
@@ -38,6 +39,7 @@ pub struct ExecOptions {
 /// An exec in a container. Dropping it lets the exec run on, and what it does is committed; [`RunningExec::cancel`] ends it.
 pub struct RunningExec {
     cancel: Cancel,
+    signal: Arc<dyn Fn(Signal) + Send + Sync>,
     done: oneshot::Receiver<Result<Done>>,
 }
 
@@ -51,6 +53,12 @@ impl RunningExec {
     pub fn canceller(&self) -> impl Fn() + Send + Sync + use<> {
         let cancel = self.cancel.clone();
         move || cancel()
+    }
+
+    /// Something that sends a signal to the group of its first process, as a terminal does for Ctrl-C.
+    pub fn signaller(&self) -> impl Fn(Signal) + Send + Sync + use<> {
+        let signal = self.signal.clone();
+        move |number| signal(number)
     }
 
     /// Waits until it has ended and what it did is committed, as the container's durability asks.
@@ -186,7 +194,7 @@ impl Containers {
         let before = sandbox.snapshot().tree().clone();
         let started_at_ms = self.now_ms();
         let (streams, running) = sandbox.start(exec).await?;
-        let cancel: Cancel = Arc::new(running.canceller());
+        let (cancel, signal): (Cancel, _) = (Arc::new(running.canceller()), Arc::new(running.signaller()));
         let slot = match &place {
             Place::Container { slot, .. } | Place::Judged { slot, .. } => Some(slot.clone()),
             Place::Fork { .. } => None,
@@ -202,7 +210,7 @@ impl Containers {
             }
             let _ = send.send(ended);
         });
-        Ok((streams, RunningExec { cancel, done }))
+        Ok((streams, RunningExec { cancel, signal, done }))
     }
 
     /// Waits for an exec's end and lands what it did.

@@ -50,6 +50,11 @@ impl Signal {
         u8::try_from(raw).ok().filter(|n| (1..=64).contains(n)).map(Signal)
     }
 
+    /// The signal with this name (without `SIG`), if there is one.
+    pub fn from_name(name: &str) -> Option<Signal> {
+        (1..=64).filter_map(Signal::from_raw).find(|signal| signal.name() == name)
+    }
+
     /// Its number.
     pub fn raw(self) -> i32 {
         i32::from(self.0)

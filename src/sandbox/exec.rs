@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::output::{Captured, InputStream, OutputStream};
-use crate::base::{BlobError, Exceeded, Limits};
+use crate::base::{BlobError, Exceeded, Limit, Limits};
 use crate::kernel;
 use crate::wasi::Preopen;
 
@@ -57,6 +57,8 @@ pub enum Output {
     Capture,
     /// Read by the host while it runs; the guest waits when the host does not keep up.
     Stream,
+    /// The same, with standard error in the stream of standard output, in the order they are written: as on a terminal.
+    Together,
 }
 
 impl Exec {
@@ -129,6 +131,19 @@ pub enum Outcome {
     Limit(Exceeded),
     /// The host cancelled it.
     Cancelled,
+}
+
+impl Outcome {
+    /// The exit status that a shell would tell of it.
+    pub fn status(&self) -> u8 {
+        match *self {
+            Outcome::Exit { exit_code } => exit_code,
+            Outcome::Signal { number, .. } => 128 + number,
+            Outcome::Limit(exceeded) if exceeded.limit == Limit::WallTime => 124,
+            Outcome::Limit(_) => 137,
+            Outcome::Cancelled => 130,
+        }
+    }
 }
 
 /// What an exec used.
@@ -222,7 +237,7 @@ pub struct Finished {
 pub struct Streams {
     /// With [`Stdin::Stream`].
     pub stdin: Option<InputStream>,
-    /// With [`Output::Stream`].
+    /// With [`Output::Stream`] and [`Output::Together`].
     pub stdout: Option<OutputStream>,
     /// With [`Output::Stream`].
     pub stderr: Option<OutputStream>,

@@ -24,6 +24,7 @@ mod process;
 #[allow(clippy::module_inception, reason = "the room is named after its main type")]
 mod sandbox;
 mod snapshot;
+pub mod typed;
 mod worker;
 
 pub use config::{Access, Mount, Rule, SandboxConfig, SandboxError};

@@ -84,26 +84,25 @@ struct Queue {
     abandoned: bool,
     guest: Option<Waker>,
     host: Option<Waker>,
+    /// Columns and rows of the terminal that output goes to, if it does.
+    terminal: Option<(u32, u32)>,
 }
 
 /// The host's end of a live output stream of an exec. Dropping it makes the guest's writes fail as on a broken pipe.
 pub struct OutputStream(Arc<Mutex<Queue>>);
 
 /// The guest's end of an [`OutputStream`].
-pub(super) struct StreamSink {
-    queue: Arc<Mutex<Queue>>,
-    terminal: Option<(u32, u32)>,
-}
+pub(super) struct StreamSink(Arc<Mutex<Queue>>);
 
 /// A live output stream: the guest's end and the host's. `terminal` is its columns and rows, if it leads to one.
 pub(super) fn output_stream(terminal: Option<(u32, u32)>) -> (StreamSink, OutputStream) {
-    let queue = Arc::new(Mutex::new(Queue::default()));
-    (StreamSink { queue: queue.clone(), terminal }, OutputStream(queue))
+    let queue = Arc::new(Mutex::new(Queue { terminal, ..Queue::default() }));
+    (StreamSink(queue.clone()), OutputStream(queue))
 }
 
 impl Sink for StreamSink {
     fn poll_write(&mut self, data: &[u8], waker: &Waker) -> Poll<Sys<usize>> {
-        let mut queue = lock(&self.queue);
+        let mut queue = lock(&self.0);
         if queue.abandoned {
             return Poll::Ready(Err(Errno::Pipe));
         }
@@ -119,13 +118,13 @@ impl Sink for StreamSink {
     }
 
     fn terminal_size(&self) -> Option<(u32, u32)> {
-        self.terminal
+        lock(&self.0).terminal
     }
 }
 
 impl Drop for StreamSink {
     fn drop(&mut self) {
-        let mut queue = lock(&self.queue);
+        let mut queue = lock(&self.0);
         queue.ended = true;
         wake(&mut queue.host);
     }
@@ -150,6 +149,11 @@ impl OutputStream {
             Poll::Pending
         })
         .await
+    }
+
+    /// Says that the terminal which output goes to has another size now. Whoever runs is to be sent SIGWINCH besides.
+    pub fn resize(&self, columns: u32, rows: u32) {
+        lock(&self.0).terminal = Some((columns, rows));
     }
 }
 
@@ -198,6 +202,13 @@ impl InputStream {
         .await
     }
 
+    /// Ends the input for one read, as Ctrl-D on a terminal: what is read after it waits for more.
+    pub fn end_once(&mut self) {
+        let mut queue = lock(&self.0);
+        queue.chunks.push_back(Bytes::new());
+        wake(&mut queue.guest);
+    }
+
     /// Waits until the guest wants input that is not there yet. False when it reads no more.
     ///
     /// With it a host reads its own input no sooner than the guest does.
@@ -241,6 +252,16 @@ impl Source for StreamSource {
         queue.bytes -= n;
         wake(&mut queue.host);
         Poll::Ready(Ok(n))
+    }
+
+    fn poll_ready(&mut self, waker: &Waker) -> Poll<()> {
+        let mut queue = lock(&self.queue);
+        if !queue.chunks.is_empty() || queue.ended {
+            return Poll::Ready(());
+        }
+        queue.guest = Some(waker.clone());
+        wake(&mut queue.host);
+        Poll::Pending
     }
 
     fn is_terminal(&self) -> bool {

@@ -18,7 +18,9 @@ use super::process::{ExecMeter, Shared, WasmLauncher, lock};
 use super::snapshot::{Session, Snapshot};
 use super::worker::{Busy, Worker};
 use crate::base::{Errno, Exceeded, Limit, Limits, Sys};
-use crate::kernel::{self, Entropy, ExecEnd, ExecId, ExecOutcome, ExecStart, Kernel, KernelParts, Sink, Source};
+use crate::kernel::{
+    self, Entropy, ExecEnd, ExecId, ExecOutcome, ExecStart, Kernel, KernelParts, Signal, Sink, Source,
+};
 use crate::vfs::{Clock, Cred, HostDir, MountId, Overlay, Rights, Tree, Vfs};
 use crate::wasi::MemoryBudget;
 
@@ -170,7 +172,7 @@ impl Sandbox {
                     cwd: &exec.cwd,
                     stdin: io.stdin,
                     stdout: io.stdout,
-                    stderr: Some(io.stderr),
+                    stderr: io.stderr,
                     blob: session.as_deref(),
                     cred: USER,
                     umask: 0o022,
@@ -253,6 +255,12 @@ impl Running {
     pub fn canceller(&self) -> impl Fn() + Send + Sync + use<> {
         let (kernel, id) = (self.kernel.clone(), self.id);
         move || lock(&kernel).kill_exec(id)
+    }
+
+    /// Something that sends a signal to the group of its first process, as a terminal does for Ctrl-C.
+    pub fn signaller(&self) -> impl Fn(Signal) + Send + Sync + use<> {
+        let (kernel, id) = (self.kernel.clone(), self.id);
+        move |signal| lock(&kernel).signal_exec(id, signal)
     }
 
     /// Waits for its end.
@@ -364,7 +372,8 @@ impl Clock for Monotonic {
 struct Io {
     stdin: Box<dyn Source>,
     stdout: Box<dyn Sink>,
-    stderr: Box<dyn Sink>,
+    /// `None`: where standard output goes.
+    stderr: Option<Box<dyn Sink>>,
     captured: Option<(Capturing, Capturing)>,
 }
 
@@ -384,13 +393,18 @@ impl Io {
             Output::Capture => {
                 let (out, err) = (Capturing::new(output_bytes), Capturing::new(output_bytes));
                 let captured = Some((out.clone(), err.clone()));
-                Io { stdin, stdout: Box::new(out), stderr: Box::new(err), captured }
+                Io { stdin, stdout: Box::new(out), stderr: Some(Box::new(err)), captured }
             }
             Output::Stream => {
                 let ((out, host_out), (err, host_err)) =
                     (output_stream(exec.stdout_terminal), output_stream(exec.stderr_terminal));
                 (streams.stdout, streams.stderr) = (Some(host_out), Some(host_err));
-                Io { stdin, stdout: Box::new(out), stderr: Box::new(err), captured: None }
+                Io { stdin, stdout: Box::new(out), stderr: Some(Box::new(err)), captured: None }
+            }
+            Output::Together => {
+                let (out, host_out) = output_stream(exec.stdout_terminal);
+                streams.stdout = Some(host_out);
+                Io { stdin, stdout: Box::new(out), stderr: None, captured: None }
             }
         };
         (io, streams)

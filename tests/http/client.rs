@@ -158,6 +158,12 @@ impl Client {
         }
     }
 
+    /// Passes over what has come.
+    pub fn skip(&mut self) {
+        let length = self.stream.buffer().len();
+        self.stream.consume(length);
+    }
+
     fn line(&mut self) -> String {
         let mut line = String::new();
         self.stream.read_line(&mut line).expect("a line comes");

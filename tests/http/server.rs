@@ -20,6 +20,7 @@ use super::common::{image, image_dir};
 pub struct Server {
     pub address: SocketAddr,
     runtime: Runtime,
+    service: Service,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
@@ -42,11 +43,19 @@ impl Server {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free");
         let address = listener.local_addr().expect("it has an address");
         let (stop, stopped) = oneshot::channel();
-        let serving = runtime.spawn(async move {
-            let stopped = async { drop(stopped.await) };
-            serve(listener, None, service, stopped).await.expect("it serves");
+        let serving = runtime.spawn({
+            let service = service.clone();
+            async move {
+                let stopped = async { drop(stopped.await) };
+                serve(listener, None, service, stopped).await.expect("it serves");
+            }
         });
-        Server { address, runtime, running: Some((stop, serving)) }
+        Server { address, runtime, service, running: Some((stop, serving)) }
+    }
+
+    /// Puts these in the place of its keys.
+    pub fn replace_keys(&self, keys: impl IntoIterator<Item = Key>) {
+        self.service.keys().replace(keys);
     }
 
     pub fn client(&self) -> Client {

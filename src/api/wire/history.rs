@@ -269,6 +269,13 @@ pub(in crate::api) struct LandedObject {
     proposal: Option<ProposalObject>,
 }
 
+impl LandedObject {
+    /// The id of the proposal, if it is one.
+    pub fn proposal_id(&self) -> Option<&str> {
+        self.proposal.as_ref().map(|proposal| proposal.id.as_str())
+    }
+}
+
 impl From<Landed> for LandedObject {
     fn from(landed: Landed) -> LandedObject {
         match landed {

@@ -8,6 +8,7 @@ mod history;
 mod list;
 mod run;
 mod skill;
+mod tty;
 
 pub(super) use container::{
     ContainerFile, ContainerObject, CopyFile, CreateContainer, SkillParam, SkillSource, display_name, rename,
@@ -22,6 +23,7 @@ pub(super) use history::{
 pub(super) use list::{Deleted, Identified, List, Page};
 pub(super) use run::RunRequest;
 pub(super) use skill::{SetDefault, SkillObject, VersionDeleted, VersionObject};
+pub(super) use tty::{FromClient, ToClient};
 
 use super::error::ApiError;
 

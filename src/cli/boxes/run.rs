@@ -56,7 +56,7 @@ pub fn exec(boxes: &Boxes, args: &ExecArgs) -> Result<u8> {
         }
         announce(&done)?;
     }
-    Ok(exec::status(&done.finished.outcome))
+    Ok(done.finished.outcome.status())
 }
 
 /// Runs an exec while its streams are this program's.
