@@ -37,6 +37,8 @@ pub enum Verdict {
     Allow,
     /// It runs in a fork. If it changes files a person is asked whether they are to be kept.
     Propose,
+    /// It runs, and may change nothing but `/tmp`: what else it changes is undone, and the model is told so.
+    ReadOnly,
     /// It does not run; the model is told why.
     Deny {
         /// For the model.

@@ -10,17 +10,20 @@
 //! sealed summary in the place of what came before when the prompt grows too long.
 //!
 //! **Where.** `item` and `response`, `event`: the wire's words. `model`: who answers. `request`, `workplace`, `judge`, `budget`, `cancel`: what a
-//! run is given. `rules`: what a script may run, by its commands and paths. `run`: the loop.
+//! run is given. `governor`: the judge that asks a `policy` with its `rules`, and people by `approval`s. `run`: the loop.
 //!
 //! **Invariants.** [`Agent::run`] never fails: what goes wrong is the response's status. Every item that was added is done before the response
 //! ends. What an item shows has been run exactly so. Everything that a model or a command can make longer has a bound.
 
+pub mod approval;
 mod budget;
 mod cancel;
 pub mod event;
+mod governor;
 pub mod item;
 mod judge;
 pub mod model;
+mod policy;
 mod request;
 pub mod response;
 pub mod rules;
@@ -30,8 +33,10 @@ mod workplace;
 pub use budget::{Budget, Prices};
 pub use cancel::{Cancelled, Canceller, cancellation};
 pub use event::{Event, Events};
+pub use governor::Governor;
 pub use judge::{AllowAll, Answer, Call, Judge, Question, Verdict};
 pub use model::Model;
+pub use policy::{Policy, PolicyConfig, PolicyError};
 pub use request::{Environment, Request, Sampling, Skill, Tool};
 pub use response::{Failure, ResponseHead, ResponseObject};
 pub use run::{Agent, AgentConfig, CompactRequest, Compacted, Refusal};
