@@ -19,5 +19,7 @@ mod run;
 mod sdk;
 #[path = "http/server.rs"]
 mod server;
+#[path = "http/serving.rs"]
+mod serving;
 #[path = "http/tty.rs"]
 mod tty;

@@ -29,6 +29,8 @@ pub struct ApiConfig {
     pub queue: usize,
     /// How long a command waits for its turn before it is 429.
     pub queue_timeout: Duration,
+    /// Responses that are being made at a time, of all keys together; one more is 429.
+    pub responses: usize,
     /// All files that a run returns together, in bytes; those beyond are named, not returned.
     pub outputs_bytes: u64,
     /// Files that a run returns.
@@ -60,6 +62,7 @@ impl Default for ApiConfig {
             connections: 4096,
             execs: 256,
             queue: 256,
+            responses: 4096,
             queue_timeout: Duration::from_secs(30),
             outputs_bytes: 64 << 20,
             outputs_files: 10_000,

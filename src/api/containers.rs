@@ -11,6 +11,7 @@ use super::path::Ids;
 use super::service::Service;
 use super::wire::{ContainerObject, CreateContainer, Deleted, List, Page, display_name};
 use super::{container_files, skills};
+use crate::agent::Skill;
 use crate::container::{Container, Create, Origin, Settings};
 use crate::storage::{ContainerQuery, LIST_LIMIT};
 
@@ -23,26 +24,51 @@ pub(super) async fn create(
     request: Request,
 ) -> Result<Json<ContainerObject>, ApiError> {
     let asked: CreateContainer = json::read(&service, request).await?;
-    let settings = asked.settings(defaults(&service))?;
-    // Looked up before anything is made, so that a wrong id leaves nothing behind.
-    let files = container_files::copies(&service, &caller, asked.file_ids.as_deref().unwrap_or_default()).await?;
-    let skills = skills::for_container(&service, &caller, asked.skills.unwrap_or_default()).await?;
-    let create = Create { name: None, owner: caller.owner(), from: Origin::Image, settings };
-    let container = service.0.containers.create(create).await?;
-    let filled = async {
-        if let Some(skills) = skills {
-            skills.unpack(&service, &container.id).await?;
-        }
-        for file in files {
-            file.copy(&service, &container.id).await?;
-        }
-        Ok::<(), ApiError>(())
-    };
-    if let Err(error) = filled.await {
-        let _ = service.0.containers.remove(&container.id).await;
-        return Err(error);
+    let container = plan(&service, &caller, asked).await?.make(&service).await?;
+    Ok(Json(container.into()))
+}
+
+/// A container that is to be made: what goes into it has been found, so that a wrong id leaves nothing behind.
+pub(super) struct Plan {
+    owner: Option<String>,
+    settings: Settings,
+    files: Vec<container_files::Copy>,
+    skills: Option<skills::Archive>,
+}
+
+/// Finds what a container is to be made of.
+pub(super) async fn plan(service: &Service, caller: &Caller, asked: CreateContainer) -> Result<Plan, ApiError> {
+    let settings = asked.settings(defaults(service))?;
+    let files = container_files::copies(service, caller, asked.file_ids.as_deref().unwrap_or_default()).await?;
+    let skills = skills::for_container(service, caller, asked.skills.unwrap_or_default()).await?;
+    Ok(Plan { owner: caller.owner(), settings, files, skills })
+}
+
+impl Plan {
+    /// The skills that are to be in it.
+    pub fn skills(&self) -> &[Skill] {
+        self.skills.as_ref().map_or(&[], |archive| &archive.skills)
     }
-    Ok(Json(service.0.containers.get(&container.id).await?.into()))
+
+    /// Makes the container.
+    pub async fn make(self, service: &Service) -> Result<Container, ApiError> {
+        let create = Create { name: None, owner: self.owner, from: Origin::Image, settings: self.settings };
+        let container = service.0.containers.create(create).await?;
+        let filled = async {
+            if let Some(skills) = self.skills {
+                skills.unpack(service, &container.id).await?;
+            }
+            for file in self.files {
+                file.copy(service, &container.id).await?;
+            }
+            Ok::<(), ApiError>(())
+        };
+        if let Err(error) = filled.await {
+            let _ = service.0.containers.remove(&container.id).await;
+            return Err(error);
+        }
+        Ok(service.0.containers.get(&container.id).await?)
+    }
 }
 
 /// The settings that containers of this service have at most.

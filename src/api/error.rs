@@ -7,6 +7,8 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::agent::{Failure, Refusal};
+
 /// Tells the stock clients whether to try again, whatever the status says.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -126,6 +128,32 @@ impl ApiError {
         let mut letters = what.chars();
         let what: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
         ApiError::request(StatusCode::NOT_FOUND, format!("{what} with id '{name}' not found."))
+    }
+
+    /// 400: no such response to go on from.
+    pub fn no_previous_response(id: &str) -> ApiError {
+        let id: String = id.chars().take(100).collect();
+        ApiError::bad_request(format!("Previous response with id '{id}' not found."))
+            .param("previous_response_id")
+            .code("previous_response_not_found")
+    }
+
+    /// 400: what an agent will not make a response of.
+    pub fn refused(refusal: Refusal) -> ApiError {
+        let error = ApiError::bad_request(refusal.message);
+        ApiError { code: refusal.code, param: refusal.param.map(str::to_owned), ..error }
+    }
+
+    /// What a model could not do, where there is no response to say it.
+    pub fn failed(failure: Failure) -> ApiError {
+        match failure.code.as_str() {
+            "rate_limit_exceeded" => {
+                let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", failure.message);
+                ApiError { retry_after: Some(1), ..error.code("rate_limit_exceeded") }
+            }
+            "invalid_prompt" => ApiError::bad_request(failure.message).code("invalid_prompt"),
+            _ => ApiError::new(StatusCode::BAD_GATEWAY, "server_error", failure.message).code("server_error"),
+        }
     }
 
     /// 404: no such model.

@@ -1,11 +1,13 @@
 //! JSON bodies, and what is wrong with them in the reference's words.
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_path_to_error::Path;
 
 use super::body::Reader;
@@ -17,11 +19,20 @@ use super::service::Service;
 pub(super) async fn read<T: DeserializeOwned>(service: &Service, request: Request) -> Result<T, ApiError> {
     let (parts, body) = request.into_parts();
     Fields::query(parts.uri.query())?.finish()?;
-    if !is_json(&parts.headers) {
+    read_body(service, &parts.headers, body).await
+}
+
+/// Reads a body that is JSON.
+pub(super) async fn read_body<T: DeserializeOwned>(
+    service: &Service,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, ApiError> {
+    if !is_json(headers) {
         return Err(ApiError::media_type("application/json"));
     }
     let config = &service.0.config;
-    parse(&Reader::new(&parts.headers, body, config.body_bytes, config)?.all().await?)
+    parse(&Reader::new(headers, body, config.body_bytes, config)?.all().await?)
 }
 
 /// Parses a body; says which field is wrong, and how.
@@ -31,29 +42,49 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         return Err(ApiError::bad_request("The body of the request must be a JSON object."));
     }
     let mut parser = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut parser).map_err(|error| explain(error.path(), error.inner()))?;
+    let value = serde_path_to_error::deserialize(&mut parser)
+        .map_err(|error| explain(&below("", error.path()), error.inner()))?;
     parser.end().map_err(|error| ApiError::bad_json(&error))?;
     Ok(value)
 }
 
-/// Turns serde's message into the reference's.
-fn explain(path: &Path, error: &serde_json::Error) -> ApiError {
-    if !error.is_data() {
-        return ApiError::bad_json(error);
-    }
+/// Understands a part of a body that is JSON already; errors name the field below `param`.
+pub(super) fn part<T: DeserializeOwned>(param: &str, value: Value) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(value).map_err(|error| explain(&below(param, error.path()), error.inner()))
+}
+
+/// A field's name with what leads to it.
+fn below(param: &str, path: &Path) -> String {
     let path = match path.to_string() {
         path if path == "." => String::new(),
         path => path.strip_suffix(".?").map_or(path.clone(), str::to_owned),
     };
+    match (param.is_empty(), path.is_empty() || path.starts_with('[')) {
+        (true, _) => path,
+        (false, true) => format!("{param}{path}"),
+        (false, false) => format!("{param}.{path}"),
+    }
+}
+
+/// Turns serde's message into the reference's.
+fn explain(path: &str, error: &serde_json::Error) -> ApiError {
+    if !error.is_data() {
+        return ApiError::bad_json(error);
+    }
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+    said(path, message)
+}
+
+/// The same, for what serde says of the field that `path` leads to.
+pub(super) fn said(path: &str, message: &str) -> ApiError {
     let quoted = || message.split('`').nth(1).unwrap_or_default();
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     if message.starts_with("missing field") {
         ApiError::missing_parameter(below(quoted()))
     } else if message.starts_with("unknown field") {
         // The path leads to the field itself.
-        ApiError::unknown_parameter(if path.is_empty() { quoted().to_owned() } else { path })
+        ApiError::unknown_parameter(if path.is_empty() { quoted() } else { path })
     } else if let Some(why) = message.strip_prefix("invalid type: ") {
         if path.is_empty() {
             ApiError::bad_request("The body of the request must be a JSON object.")
@@ -62,7 +93,7 @@ fn explain(path: &Path, error: &serde_json::Error) -> ApiError {
         }
     } else {
         // A field that is there twice is named by the message only.
-        let param = if message.starts_with("duplicate field") { below(quoted()) } else { path };
+        let param = if message.starts_with("duplicate field") { below(quoted()) } else { path.to_owned() };
         ApiError::invalid_value(param, message)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::spawn_blocking;
 
 use super::error::ApiError;
@@ -15,16 +16,20 @@ use crate::vfs::{Clock as _, SystemClock, Tree, TreeLoader};
 /// Times a commit is tried again because garbage was collected meanwhile.
 const TRIES: u32 = 5;
 
+/// Locks that ids share.
+const LOCKS: usize = 64;
+
 /// The documents of a service.
 pub(super) struct Kept {
     store: Store,
     loader: Arc<TreeLoader>,
+    locks: [Mutex<()>; LOCKS],
 }
 
 impl Kept {
     pub fn new(store: Store) -> Kept {
         let loader = TreeLoader::new(store.source(), store.tag());
-        Kept { store, loader }
+        Kept { store, loader, locks: std::array::from_fn(|_| Mutex::default()) }
     }
 
     /// Keeps a document, in the place of one with its kind and id.
@@ -33,23 +38,43 @@ impl Kept {
     }
 
     /// Keeps documents, the first of which leads to `tree`.
-    pub async fn put_with(&self, mut records: Vec<DocumentRecord>, tree: Tree) -> Result<(), ApiError> {
+    pub async fn put_with(&self, records: Vec<DocumentRecord>, tree: Tree) -> Result<(), ApiError> {
+        let trees = std::iter::once(Some(tree)).chain(std::iter::repeat(None));
+        self.change(records.into_iter().zip(trees).collect(), Vec::new()).await
+    }
+
+    /// Keeps documents, some of which lead to a tree, and does what else is to be done in the same commit.
+    pub async fn change(
+        &self,
+        mut records: Vec<(DocumentRecord, Option<Tree>)>,
+        changes: Vec<Change>,
+    ) -> Result<(), ApiError> {
         let mut all = false;
         for _ in 0..TRIES {
             let epoch = self.store.epoch();
-            let (tree, tag) = (tree.clone(), self.store.tag());
-            let save = spawn_blocking(move || tree.save(tag, all)).await.map_err(|_| ApiError::internal())?;
-            let save = save.map_err(|error| ApiError::from(StoreError::Blob(error)))?;
-            if let Some(first) = records.first_mut() {
-                first.links = vec![save.root];
+            let mut blobs = Vec::new();
+            for (record, tree) in records.iter_mut() {
+                let Some(tree) = tree.clone() else { continue };
+                let tag = self.store.tag();
+                let save = spawn_blocking(move || tree.save(tag, all)).await.map_err(|_| ApiError::internal())?;
+                let save = save.map_err(|error| ApiError::from(StoreError::Blob(error)))?;
+                record.links = vec![save.root];
+                blobs.extend(save.blobs);
             }
-            let changes = records.iter().cloned().map(Change::PutDocument).collect();
-            match self.store.commit(Commit { blobs: save.blobs, changes, fence: None, epoch }).await {
+            let puts = records.iter().map(|(record, _)| Change::PutDocument(record.clone()));
+            let changes = puts.chain(changes.iter().cloned()).collect();
+            match self.store.commit(Commit { blobs, changes, fence: None, epoch }).await {
                 Err(StoreError::Epoch(_)) => all = true,
                 done => return Ok(done?),
             }
         }
         Err(ApiError::conflict("storage_busy", "The store is being cleaned up; try again."))
+    }
+
+    /// Waits until nobody else reads, changes and keeps what has this id.
+    pub async fn lock(&self, id: &str) -> MutexGuard<'_, ()> {
+        let hash = blake3::hash(id.as_bytes());
+        self.locks[usize::from(hash.as_bytes()[0]) % LOCKS].lock().await
     }
 
     /// The document, if it is there, has not expired, and the caller may know of it.

@@ -23,6 +23,8 @@ pub(super) struct Metrics {
     pub execs_running: Gauge,
     /// Commands waiting for their turn.
     pub execs_waiting: Gauge,
+    /// Responses being made.
+    pub responses_running: Gauge,
     /// Commands that ended.
     pub execs: Family<OutcomeLabels, Counter>,
     /// WebAssembly instructions they used.
@@ -63,11 +65,24 @@ impl Metrics {
         registry.register("execs_running", "Commands running", execs_running.clone());
         let execs_waiting = Gauge::default();
         registry.register("execs_waiting", "Commands waiting for their turn", execs_waiting.clone());
+        let responses_running = Gauge::default();
+        registry.register("responses_running", "Responses being made", responses_running.clone());
         let execs = Family::default();
         registry.register("execs", "Commands that ended, by outcome", execs.clone());
         let fuel = Counter::default();
         registry.register("fuel", "WebAssembly instructions used by commands", fuel.clone());
-        Metrics { registry, requests, request_seconds, connections, sockets, execs_running, execs_waiting, execs, fuel }
+        Metrics {
+            registry,
+            requests,
+            request_seconds,
+            connections,
+            sockets,
+            execs_running,
+            execs_waiting,
+            responses_running,
+            execs,
+            fuel,
+        }
     }
 
     /// The page that Prometheus reads.

@@ -1,5 +1,7 @@
 //! `/v1/models`: the models that the operator has named. Many clients ask before anything else.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -31,15 +33,24 @@ pub(super) struct Models {
 /// Lists the models.
 #[utoipa::path(get, path = "/v1/models", tag = "models", responses((status = 200, description = "All of them", body = Models)))]
 pub(super) async fn list(State(service): State<Service>) -> Json<Models> {
-    Json(Models { object: "list", data: service.0.config.models.iter().map(|id| model(&service, id)).collect() })
+    Json(Models { object: "list", data: known(&service).iter().map(|id| model(&service, id)).collect() })
 }
 
 /// A model.
 #[utoipa::path(get, path = "/v1/models/{model}", tag = "models", params(("model" = String, Path)),
     responses((status = 200, description = "The model", body = Model)))]
 pub(super) async fn get(State(service): State<Service>, Ids(id): Ids<String>) -> Result<Json<Model>, ApiError> {
-    let known = service.0.config.models.contains(&id);
-    if known { Ok(Json(model(&service, &id))) } else { Err(ApiError::no_model(&id)) }
+    if service.0.agent.models().get(&id).is_some() || known(&service).contains(&id) {
+        Ok(Json(model(&service, &id)))
+    } else {
+        Err(ApiError::no_model(&id))
+    }
+}
+
+/// The names of the agent's models, and of those that the operator wants to be listed.
+fn known(service: &Service) -> BTreeSet<String> {
+    let listed = service.0.config.models.iter().cloned();
+    service.0.agent.models().names().map(str::to_owned).chain(listed).collect()
 }
 
 fn model(service: &Service, id: &str) -> Model {

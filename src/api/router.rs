@@ -9,8 +9,8 @@ use super::error::ApiError;
 use super::gate::{self, Gate};
 use super::service::Service;
 use super::{
-    archive, audit, container_exec, container_files, containers, files, health, history, idempotency, models, openapi,
-    run, skills, tty,
+    archive, audit, container_exec, container_files, containers, conversations, files, health, history, idempotency,
+    models, openapi, responses, run, skills, tty,
 };
 
 /// The routes, behind the gate.
@@ -61,6 +61,23 @@ pub(super) fn router(service: &Service, check_hosts: bool) -> Router {
         .route("/v1/skills/{id}/versions", get(skills::versions).post(skills::create_version))
         .route("/v1/skills/{id}/versions/{version}", get(skills::version).delete(skills::remove_version))
         .route("/v1/skills/{id}/versions/{version}/content", get(skills::version_content))
+        // The reference's conversations and responses.
+        .route("/v1/responses", post(responses::create).layer(once.clone()))
+        .route("/v1/responses/input_tokens", post(responses::input_tokens))
+        .route("/v1/responses/compact", post(responses::compact).layer(once.clone()))
+        .route("/v1/responses/{id}", get(responses::get).delete(responses::remove))
+        .route("/v1/responses/{id}/cancel", post(responses::cancel))
+        .route("/v1/responses/{id}/input_items", get(responses::input_items))
+        .route("/v1/conversations", post(conversations::create).layer(once.clone()))
+        .route(
+            "/v1/conversations/{id}",
+            get(conversations::get).post(conversations::update).delete(conversations::remove),
+        )
+        .route(
+            "/v1/conversations/{id}/items",
+            get(conversations::list_items).merge(post(conversations::create_items).layer(once.clone())),
+        )
+        .route("/v1/conversations/{id}/items/{item}", get(conversations::get_item).delete(conversations::remove_item))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{id}", get(models::get))
         .route("/v1/audit", get(audit::list))

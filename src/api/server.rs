@@ -107,11 +107,14 @@ pub async fn serve(
     }
     drop(listener);
     service.0.stopping.send_replace(true);
-    if timeout(config.grace, graceful.shutdown()).await.is_err() {
+    let runs = &service.0.runs;
+    if timeout(config.grace, async { tokio::join!(graceful.shutdown(), runs.ended()) }).await.is_err() {
         tracing::warn!("what still runs is cancelled");
     }
     let _ = cut.send(());
     cut.closed().await;
+    runs.cancel_all();
+    runs.ended().await;
     rounds.shutdown().await;
     service.0.audit.flush().await;
     let closed = service.0.containers.shutdown().await;

@@ -11,7 +11,10 @@ use super::idempotency::Running;
 use super::kept::{self, Kept};
 use super::keys::Keys;
 use super::metrics::Metrics;
+use super::response_run::Runs;
+use super::response_store::Alive;
 use super::socket::Sockets;
+use crate::agent::Agent;
 use crate::container::Containers;
 use crate::sandbox::Image;
 
@@ -22,6 +25,11 @@ pub struct Service(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub config: ApiConfig,
     pub containers: Containers,
+    pub agent: Agent,
+    /// Responses that are being made.
+    pub runs: Arc<Runs>,
+    /// What says that this process is alive.
+    pub alive: Alive,
     pub kept: Kept,
     /// Held while something kept is read, changed and kept again.
     pub notes: Mutex<()>,
@@ -40,8 +48,9 @@ pub(super) struct Inner {
 }
 
 impl Service {
-    /// A service over `containers` for those who have one of `keys`; for everybody if there are none. To be made on the runtime it is to run on.
-    pub fn new(containers: Containers, keys: Keys, config: ApiConfig) -> Service {
+    /// A service over `containers`, with an agent over the same, for those who have one of `keys`; for everybody if there are none. To be made on the runtime it is to run on.
+    pub fn new(containers: Containers, agent: Agent, keys: Keys, config: ApiConfig) -> Service {
+        let (runs, alive) = (Arc::new(Runs::new(config.responses)), Alive::default());
         let admission = Admission::new(config.execs, config.queue, config.queue_timeout);
         let (stopping, _) = watch::channel(false);
         let kept = Kept::new(containers.store().clone());
@@ -52,6 +61,9 @@ impl Service {
         let inner = Inner {
             config,
             containers,
+            agent,
+            runs,
+            alive,
             kept,
             notes,
             keys,

@@ -97,7 +97,7 @@ pub(super) fn check_words(param: &str, name: &str, description: &str) -> Result<
 }
 
 /// Name and description of a SKILL.md, from the lines of YAML at its top.
-fn front_matter(manual: &[u8]) -> Option<(String, String)> {
+pub(super) fn front_matter(manual: &[u8]) -> Option<(String, String)> {
     let text = str::from_utf8(manual).ok()?;
     let mut lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines();
     if lines.next()?.trim_end() != "---" {

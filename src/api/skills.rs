@@ -19,12 +19,17 @@ use super::skill_folder::{self, Folder};
 use super::wire::{
     Deleted, List, Page, SetDefault, SkillObject, SkillParam, SkillSource, VersionDeleted, VersionObject,
 };
-use crate::base::id;
+use crate::agent::Skill as Announced;
+use crate::base::{Errno, id};
+use crate::container::{ContainerError, Ref};
 use crate::storage::{DocumentRecord, Order};
 use crate::vfs::{Tree, export};
 
 /// Where skills are in a container.
 const SKILLS: &[u8] = b"/mnt/skills";
+
+/// Names in a container's skills that are looked at.
+const NAMES: usize = 10_000;
 
 /// The kind of their documents; a version's has its skill's id after it.
 const SKILL: &str = "skill";
@@ -386,15 +391,16 @@ pub(super) async fn for_container(
     caller: &Caller,
     asked: Vec<SkillParam>,
 ) -> Result<Option<Archive>, ApiError> {
-    let mut folders = Vec::new();
+    let (mut folders, mut announced) = (Vec::new(), Vec::new());
     for (index, skill) in asked.into_iter().enumerate() {
         let param = format!("skills[{index}]");
-        folders.push(match skill {
+        let (name, description, tree) = match skill {
             SkillParam::SkillReference { skill_id, version } => {
                 let skill = find(service, caller, &skill_id).await?;
                 let param = format!("{param}.version");
                 let version = version_of(service, caller, &skill, &param, version.as_ref()).await?;
-                (kept::body::<Version>(&version)?.name, service.kept().tree(&version)?)
+                let Version { name, description, .. } = kept::body(&version)?;
+                (name, description, service.kept().tree(&version)?)
             }
             SkillParam::Inline { name, description, source } => {
                 skill_folder::check_words(&param, &name, &description)?;
@@ -407,34 +413,71 @@ pub(super) async fn for_container(
                 }
                 let folder =
                     kept::blocking(move || Folder::from_base64(&format!("{param}.source.data"), &data)).await?;
-                (name, folder.tree)
+                (name, description, folder.tree)
             }
+        };
+        announced.push(Announced {
+            path: format!("{}/{name}", String::from_utf8_lossy(SKILLS)),
+            name: name.clone(),
+            description,
         });
+        folders.push((name, tree));
     }
     if folders.is_empty() {
         return Ok(None);
     }
-    kept::blocking(move || Archive::new(&folders)).await.map(Some)
+    let tar = kept::blocking(move || tar(&folders)).await?;
+    Ok(Some(Archive { tar, skills: announced }))
+}
+
+/// The skills that are in a container.
+pub(super) async fn in_container(service: &Service, container: &str) -> Result<Vec<Announced>, ApiError> {
+    let state = Ref::Container(container.to_owned());
+    let found = match service.0.containers.walk(&state, SKILLS, NAMES).await {
+        Err(ContainerError::Path { errno: Errno::NoEnt | Errno::NotDir, .. }) => return Ok(Vec::new()),
+        found => found?,
+    };
+    let mut skills = Vec::new();
+    for (path, _) in found {
+        let Some((folder, file)) = path[SKILLS.len()..].strip_prefix(b"/").and_then(|below| {
+            let at = below.iter().position(|byte| *byte == b'/')?;
+            Some((&path[..SKILLS.len() + 1 + at], &below[at + 1..]))
+        }) else {
+            continue;
+        };
+        if !file.eq_ignore_ascii_case(b"skill.md") {
+            continue;
+        }
+        let manual = service.0.containers.read_file(&state, &path).await?;
+        if let Some((name, description)) = skill_folder::front_matter(&manual) {
+            skills.push(Announced { name, description, path: String::from_utf8_lossy(folder).into_owned() });
+        }
+    }
+    Ok(skills)
 }
 
 /// Skills as a tar archive.
-pub(super) struct Archive(Vec<u8>);
+pub(super) struct Archive {
+    tar: Vec<u8>,
+    /// What a model is told of them.
+    pub skills: Vec<Announced>,
+}
+
+fn tar(folders: &[(String, Tree)]) -> Result<Vec<u8>, ApiError> {
+    let mut all = Tree::new();
+    for (name, tree) in folders {
+        skill_folder::copy(tree, &mut all, name)?;
+    }
+    let mut archive = Vec::new();
+    export(&all, b"/", &mut archive).map_err(|_| ApiError::internal())?;
+    Ok(archive)
+}
 
 impl Archive {
-    fn new(folders: &[(String, Tree)]) -> Result<Archive, ApiError> {
-        let mut all = Tree::new();
-        for (name, tree) in folders {
-            skill_folder::copy(tree, &mut all, name)?;
-        }
-        let mut archive = Vec::new();
-        export(&all, b"/", &mut archive).map_err(|_| ApiError::internal())?;
-        Ok(Archive(archive))
-    }
-
     /// Unpacks the skills in a container, where its commands can read and not change them.
     pub async fn unpack(self, service: &Service, container: &str) -> Result<(), ApiError> {
         service.0.containers.make_dir(container, SKILLS).await?;
-        let archive = std::io::Cursor::new(self.0);
+        let archive = std::io::Cursor::new(self.tar);
         service.0.containers.import(container, SKILLS, archive, Some((0, 0))).await?;
         Ok(())
     }

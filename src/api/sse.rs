@@ -7,13 +7,16 @@ use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Events that wait for a client that reads slowly before their maker has to.
 const WAITING: usize = 16;
+
+/// What says that the connection is still there.
+const STILL_HERE: &[u8] = b": still here\n\n";
 
 /// Tells proxies not to collect the answer.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -43,7 +46,7 @@ impl Events {
                 biased;
                 done = timeout(self.keep_alive, &mut what) => match done {
                     Ok(done) => return Ok(done),
-                    Err(_) => self.write(Bytes::from_static(b": still here\n\n")).await?,
+                    Err(_) => self.write(Bytes::from_static(STILL_HERE)).await?,
                 },
                 () = self.sender.closed() => return Err(Gone),
             }
@@ -58,7 +61,21 @@ impl Events {
 /// An answer, and the end to put its events into.
 pub(super) fn channel(keep_alive: Duration) -> (Events, Response) {
     let (sender, mut receiver) = mpsc::channel(WAITING);
-    let stream = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx)).map(Ok::<_, Infallible>);
+    let stream = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
+    (Events { sender, keep_alive }, answer(stream))
+}
+
+/// An answer of frames that are there already, with comments while none comes. It drops the frames when nobody listens any more.
+pub(super) fn response(keep_alive: Duration, frames: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    answer(futures_util::stream::unfold(Box::pin(frames), move |mut frames| async move {
+        match timeout(keep_alive, frames.next()).await {
+            Ok(frame) => Some((frame?, frames)),
+            Err(_) => Some((Bytes::from_static(STILL_HERE), frames)),
+        }
+    }))
+}
+
+fn answer(frames: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     let headers = [(CONTENT_TYPE, "text/event-stream; charset=utf-8"), (CACHE_CONTROL, "no-cache"), (BUFFERING, "no")];
-    (Events { sender, keep_alive }, (headers, Body::from_stream(stream)).into_response())
+    (headers, Body::from_stream(frames.map(Ok::<_, Infallible>))).into_response()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::keys::Keys;
 use super::service::Service;
-use super::{files, idempotency};
+use super::{files, idempotency, response_store};
 
 /// Time between two rounds: so long a new key, or a revoked one, may take to be noticed.
 const EVERY: Duration = Duration::from_secs(2);
@@ -25,7 +25,10 @@ pub(super) async fn run(service: Service) {
         if let Err(error) = service.0.containers.tick().await {
             tracing::error!(%error, "upkeep of the containers failed");
         }
-        for kind in [files::KIND, idempotency::KIND] {
+        if let Err(error) = response_store::recover(&service).await {
+            tracing::error!(?error, "responses that have no service any more cannot be failed");
+        }
+        for kind in [files::KIND, idempotency::KIND, response_store::KIND] {
             if round % EXPIRE_ROUNDS == 0
                 && let Err(error) = service.kept().expire(kind).await
             {

@@ -11,6 +11,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::config::{self, Flags, Settings};
 use super::{UsageError, setup, store};
+use crate::agent::model::Models;
+use crate::agent::{Agent, AgentConfig};
 use crate::api::{self, ApiConfig, Keys, Service};
 use crate::container::Containers;
 use crate::sandbox::Engine;
@@ -43,7 +45,8 @@ pub fn serve(args: &ServeArgs) -> Result<u8> {
         let keys = Keys::new(Keys::read(&store).await?);
         check_exposure(&settings, &keys)?;
         let containers = Containers::open(image, store, settings.containers.clone());
-        let service = Service::new(containers, keys, api_config(&settings));
+        let agent = Agent::open(Models::default(), containers.clone(), AgentConfig::default()).await?;
+        let service = Service::new(containers, agent, keys, api_config(&settings));
         let listener = TcpListener::bind(settings.listen)
             .await
             .with_context(|| format!("cannot listen on {}", settings.listen))?;

@@ -1,20 +1,19 @@
-//! A service in this process, and the program's own.
+//! A service in this process.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 
+use coquina::agent::model::Models;
+use coquina::agent::{Agent, AgentConfig};
 use coquina::api::{ApiConfig, Key, Keys, Service, serve};
 use coquina::container::{Containers, ContainersConfig};
 use coquina::storage::{Store, StoreConfig};
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::client::Client;
-use super::common::{image, image_dir};
+use super::common::image;
 
 /// A service on a port of its own; stops when dropped.
 pub struct Server {
@@ -30,6 +29,11 @@ impl Server {
     }
 
     pub fn with(config: ApiConfig, keys: impl IntoIterator<Item = Key>) -> Server {
+        Server::asking(Models::new(), config, keys)
+    }
+
+    /// One whose agent asks these models.
+    pub fn asking(models: Models, config: ApiConfig, keys: impl IntoIterator<Item = Key>) -> Server {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime starts");
         let store = Store::open(StoreConfig::memory()).expect("a store opens");
@@ -38,7 +42,9 @@ impl Server {
                 Keys::keep(&store, &key).await.expect("it can be kept");
             }
             let keys = Keys::new(Keys::read(&store).await.expect("they can be read"));
-            Service::new(Containers::open(image().clone(), store, ContainersConfig::default()), keys, config)
+            let containers = Containers::open(image().clone(), store, ContainersConfig::default());
+            let agent = Agent::open(models, containers.clone(), AgentConfig::default()).await;
+            Service::new(containers, agent.expect("the store has its key"), keys, config)
         });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free");
         let address = listener.local_addr().expect("it has an address");
@@ -87,113 +93,5 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-#[test]
-fn it_says_how_it_is() {
-    let server = Server::start();
-    let mut client = server.client();
-    for path in ["/healthz", "/readyz"] {
-        let answer = client.get(path);
-        assert_eq!((answer.status, answer.text()), (200, "ok\n"));
-    }
-    assert!(
-        client
-            .get("/metrics")
-            .text()
-            .contains("coquina_http_requests_total{method=\"GET\",route=\"/healthz\",status=\"200\"} 1")
-    );
-    let document = client.get("/openapi.json").ok();
-    assert!(document["paths"]["/v1/run"]["post"].is_object(), "{document}");
-    assert!(client.get("/docs").text().contains("<title>"));
-}
-
-#[test]
-fn when_told_to_stop_it_lets_what_runs_end() {
-    let mut server = Server::start();
-    let (mut working, mut idle) = (server.client(), server.client());
-    idle.get("/healthz");
-    let body = json!({ "script": "echo begun; read line; echo ended", "stream": true, "stdin": "x\n" });
-    working.send("POST", "/v1/run", &[("content-type", "application/json")], body.to_string().as_bytes());
-    working.head();
-    server.stop();
-    let mut text = Vec::new();
-    while let Some(chunk) = working.chunk() {
-        text.extend(chunk);
-    }
-    assert!(String::from_utf8_lossy(&text).contains("exec.completed"));
-    assert!(idle.is_closed(), "idle connections are closed");
-}
-
-#[test]
-fn what_does_not_end_in_time_is_cancelled() {
-    let config = ApiConfig { grace: std::time::Duration::from_millis(1), ..ApiConfig::default() };
-    let mut server = Server::with(config, []);
-    let mut client = server.client();
-    client.send("POST", "/v1/run", &[("content-type", "application/json")], br#"{"script": "while :; do :; done"}"#);
-    server.until("coquina_execs_running 1");
-    server.stop();
-    assert!(client.is_closed());
-}
-
-#[test]
-fn the_program_serves_until_it_is_told_to_stop() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_coquina"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--timeout", "30", "--in-memory"])
-        .env("COQUINA_IMAGE", image_dir())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("it says where");
-    let address = line.trim().strip_prefix("http://").expect("a URL").parse().expect("an address");
-    let done = Client::connect(address).post("/v1/run", &json!({ "script": "echo hi" })).ok();
-    assert_eq!(done["stdout"], "hi\n");
-    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("it can be told");
-    assert!(told.success());
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
-}
-
-#[test]
-fn the_program_goes_by_its_file() {
-    let dir = tempfile::tempdir().expect("there is room");
-    let path = dir.path().join("c.toml");
-    let text = "listen = \"127.0.0.1:0\"\nin_memory = true\n[limits]\nfuel = 1000\n[models.m]\nkind = \"chat\"\nurl = \"http://127.0.0.1:9\"\n";
-    std::fs::write(&path, text).expect("it can be written");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_coquina"))
-        .arg("serve")
-        .env("COQUINA_CONFIG", &path)
-        .env("COQUINA_IMAGE", image_dir())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("it says where");
-    let address = line.trim().strip_prefix("http://").expect("a URL").parse().expect("an address");
-    let mut client = Client::connect(address);
-    assert_eq!(client.get("/v1/models").ok()["data"][0]["id"], "m");
-    let done = client.post("/v1/run", &json!({ "script": "echo hi" })).ok();
-    assert_eq!((&done["outcome"]["type"], &done["outcome"]["value"]), (&json!("limit"), &json!(1000)), "{done}");
-    child.kill().expect("it can be ended");
-    child.wait().expect("it ends");
-}
-
-#[test]
-fn the_program_does_not_let_strangers_in_unasked() {
-    for (words, said) in [
-        (&["--listen", "0.0.0.0:0"][..], "can be reached from other machines"),
-        (&["--listen", "0.0.0.0:0", "--insecure", "yes"], "must be followed by the words"),
-    ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_coquina"))
-            .args(["serve", "--in-memory"])
-            .env("COQUINA_IMAGE", image_dir())
-            .args(words)
-            .output()
-            .expect("it runs");
-        assert_eq!(output.status.code(), Some(2));
-        assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
     }
 }

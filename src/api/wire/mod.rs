@@ -2,18 +2,24 @@
 
 mod container;
 mod content;
+mod conversation;
 mod exec;
 mod file;
 mod history;
 mod list;
+mod response;
 mod run;
 mod skill;
 mod tty;
 
 pub(super) use container::{
-    ContainerFile, ContainerObject, CopyFile, CreateContainer, SkillParam, SkillSource, display_name, rename,
+    ContainerFile, ContainerObject, CopyFile, CreateContainer, MemoryLimit, NetworkPolicyParam, SkillParam,
+    SkillSource, display_name, rename,
 };
 pub(super) use content::Content;
+pub(super) use conversation::{
+    ConversationObject, CreateConversation, CreateItems, Metadata, UpdateConversation, check_metadata,
+};
 pub(super) use exec::{Answer, Event, LimitsParam};
 pub(super) use file::{FileObject, Purpose};
 pub(super) use history::{
@@ -21,6 +27,10 @@ pub(super) use history::{
     StateRequest,
 };
 pub(super) use list::{Deleted, Identified, List, Page};
+pub(super) use response::{
+    CompactContext, CompactedObject, ContextManagement, CountTokens, CreateResponse, CustomTool, FunctionTool,
+    ReasoningParam, ShellTool, TextParam, TokenCount, Truncation, Verbosity,
+};
 pub(super) use run::RunRequest;
 pub(super) use skill::{SetDefault, SkillObject, VersionDeleted, VersionObject};
 pub(super) use tty::{FromClient, ToClient};

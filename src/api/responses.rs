@@ -1,0 +1,246 @@
+//! `/v1/responses`: a model and its tools answer, at once, as a stream of events, or while nobody waits.
+
+use axum::Extension;
+use axum::extract::{RawQuery, Request, State};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use futures_util::stream;
+
+use super::conversations::{item_page, shown};
+use super::error::ApiError;
+use super::fields::Fields;
+use super::gate::Caller;
+use super::items::{self, Shown};
+use super::json::{self, Json};
+use super::kept;
+use super::path::Ids;
+use super::response_make::{self, Started};
+use super::response_request;
+use super::response_run::{Follower, Run, retold};
+use super::response_store;
+use super::service::Service;
+use super::sse;
+use super::wire::{CompactContext, CompactedObject, CountTokens, CreateResponse, Deleted, List, TokenCount};
+use crate::agent::CompactRequest;
+use crate::agent::response::ResponseObject;
+use crate::base::id;
+
+/// Makes a response.
+#[utoipa::path(post, path = "/v1/responses", tag = "responses", request_body = CreateResponse,
+    responses((status = 200, description = "The response, or with `stream` its events", body = Object)))]
+pub(super) async fn create(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let asked: CreateResponse = json::read(&service, request).await?;
+    let prepared = response_make::prepare(&service, &caller, asked, None).await?;
+    let stream = prepared.stream;
+    let Started { run, begun, done } = response_make::start(&service, &caller, prepared).await?;
+    // It is made for this client alone, and ends with it.
+    let follower = |run: &std::sync::Arc<Run>| if run.background { run.follow(0) } else { run.follow(0).cancelling() };
+    if stream {
+        return Ok(events(&service, follower(&run)));
+    }
+    if run.background {
+        return Ok(Json(begun).into_response());
+    }
+    let _client_gone = follower(&run);
+    let response = done.await.map_err(|_| ApiError::internal().not_again())?;
+    Ok(Json(response).into_response())
+}
+
+/// A stream of a response's events.
+fn events(service: &Service, follower: Follower) -> Response {
+    let frames = stream::unfold(follower, |mut follower| async move { Some((follower.next().await?, follower)) });
+    sse::response(service.0.config.keep_alive, frames)
+}
+
+/// A response, or with `stream` its events again, from any of them on.
+#[utoipa::path(get, path = "/v1/responses/{response_id}", tag = "responses",
+    params(("response_id" = String, Path), ("stream" = Option<bool>, Query),
+        ("starting_after" = Option<u64>, Query, description = "The number of the event after which to begin")),
+    responses((status = 200, description = "The response, or with `stream` its events", body = Object)))]
+pub(super) async fn get(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    Ids(id): Ids<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let mut fields = Fields::query(query.as_deref())?;
+    let (stream, after) = (fields.boolean("stream")?.unwrap_or(false), fields.number::<u64>("starting_after")?);
+    fields.boolean("include_obfuscation")?;
+    fields.list("include");
+    fields.finish()?;
+    // First here: whatever is not here any more has been kept.
+    let run = running(&service, &caller, &id);
+    if let Some(run) = &run
+        && stream
+    {
+        let next = after.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX).saturating_add(1));
+        return Ok(events(&service, run.follow(next)));
+    }
+    if let Some(object) = run.and_then(|run| run.object()) {
+        return Ok(Json(object).into_response());
+    }
+    let record = response_store::find(&service, &caller, &id).await?;
+    if !stream {
+        return Ok(Json(response_store::response(&service, &record).await?).into_response());
+    }
+    let frames = frames(&response_store::events(&service, &record).await?, after);
+    let frames = match frames {
+        Some(frames) => frames,
+        None => retold(&response_store::response(&service, &record).await?, after),
+    };
+    Ok(sse::response(service.0.config.keep_alive, stream::iter(frames)))
+}
+
+/// Kept events, one by one, from the one behind number `after` on; `None` if none are kept.
+fn frames(kept: &Bytes, after: Option<u64>) -> Option<Vec<Bytes>> {
+    const END: &[u8] = b"\n\n";
+    let (mut frames, mut from) = (Vec::new(), 0);
+    while let Some(length) = kept[from..].windows(END.len()).position(|window| window == END) {
+        frames.push(kept.slice(from..from + length + END.len()));
+        from += length + END.len();
+    }
+    let passed = after.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX).saturating_add(1));
+    let is_there = !frames.is_empty();
+    frames.drain(..passed.min(frames.len()));
+    is_there.then_some(frames)
+}
+
+/// The response with this id, if it is being made here and the caller may know of it.
+fn running(service: &Service, caller: &Caller, id: &str) -> Option<std::sync::Arc<Run>> {
+    // What is not stored is known to its own client alone.
+    service.0.runs.get(id).filter(|run| caller.may_see(run.owner.as_deref()) && run.is_stored)
+}
+
+/// Removes a response. One that is being made is cancelled.
+#[utoipa::path(delete, path = "/v1/responses/{response_id}", tag = "responses", params(("response_id" = String, Path)),
+    responses((status = 200, description = "It is gone", body = Deleted)))]
+pub(super) async fn remove(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    Ids(id): Ids<String>,
+) -> Result<Json<Deleted>, ApiError> {
+    if let Some(run) = running(&service, &caller, &id) {
+        run.canceller.cancel();
+        run.ended().await;
+    }
+    response_store::find(&service, &caller, &id).await?;
+    response_store::remove(&service, &id).await?;
+    Ok(Json(Deleted::new(id, "response")))
+}
+
+/// Cancels a response that is being made in the background. Asking twice does no harm.
+#[utoipa::path(post, path = "/v1/responses/{response_id}/cancel", tag = "responses", params(("response_id" = String, Path)),
+    responses((status = 200, description = "The response as it is now", body = Object)))]
+pub(super) async fn cancel(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    Ids(id): Ids<String>,
+) -> Result<Json<ResponseObject>, ApiError> {
+    if let Some(run) = running(&service, &caller, &id) {
+        if !run.background {
+            return Err(not_background(&id));
+        }
+        run.canceller.cancel();
+        run.ended().await;
+    }
+    let record = response_store::find(&service, &caller, &id).await?;
+    let response = response_store::response(&service, &record).await?;
+    match (response.head.background, response.status.is_final()) {
+        (false, _) => Err(not_background(&id)),
+        (true, false) => Err(ApiError::conflict("response_busy", "The response is being made elsewhere; try again.")),
+        (true, true) => Ok(Json(response)),
+    }
+}
+
+fn not_background(id: &str) -> ApiError {
+    ApiError::bad_request(format!("Cannot cancel the response '{id}': only responses in the background can be."))
+}
+
+/// Lists a response's input.
+#[utoipa::path(get, path = "/v1/responses/{response_id}/input_items", tag = "responses",
+    params(("response_id" = String, Path), ("limit" = Option<u32>, Query), ("order" = Option<String>, Query), ("after" = Option<String>, Query)),
+    responses((status = 200, description = "A page of it", body = Object)))]
+pub(super) async fn input_items(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    Ids(id): Ids<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<List<Shown>>, ApiError> {
+    let page = item_page(query.as_deref())?;
+    let record = response_store::find(&service, &caller, &id).await?;
+    Ok(Json(shown(page, response_store::input(&service, &record).await?)))
+}
+
+/// Counts the tokens of a context, about.
+#[utoipa::path(post, path = "/v1/responses/input_tokens", tag = "responses", request_body = CountTokens,
+    responses((status = 200, description = "How many", body = TokenCount)))]
+pub(super) async fn input_tokens(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Json<TokenCount>, ApiError> {
+    let asked: CountTokens = json::read(&service, request).await?;
+    let first = || service.0.agent.models().names().next().map(str::to_owned);
+    let asked = CreateResponse {
+        model: asked.model.or_else(first),
+        input: asked.input,
+        instructions: asked.instructions,
+        previous_response_id: asked.previous_response_id,
+        conversation: asked.conversation,
+        tools: asked.tools,
+        tool_choice: asked.tool_choice,
+        parallel_tool_calls: asked.parallel_tool_calls,
+        text: asked.text,
+        reasoning: asked.reasoning,
+        truncation: asked.truncation,
+        ..CreateResponse::default()
+    };
+    let prepared = response_make::prepare(&service, &caller, asked, None).await?;
+    Ok(Json(TokenCount::new(service.0.agent.count_tokens(&prepared.request))))
+}
+
+/// Makes a context shorter. Nothing is kept.
+#[utoipa::path(post, path = "/v1/responses/compact", tag = "responses", request_body = CompactContext,
+    responses((status = 200, description = "What to go on from", body = Object)))]
+pub(super) async fn compact(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Json<CompactedObject>, ApiError> {
+    let asked: CompactContext = json::read(&service, request).await?;
+    let model = asked.model.filter(|model| !model.is_empty()).ok_or_else(|| ApiError::missing_parameter("model"))?;
+    if service.0.agent.models().get(&model).is_none() {
+        return Err(ApiError::no_model(&model));
+    }
+    let mut context = match &asked.previous_response_id {
+        Some(id) => response_store::context(&service, &caller, id).await?,
+        None => Vec::new(),
+    };
+    let mut input = response_request::input(asked.input, asked.previous_response_id.is_some())?;
+    items::complete(&mut input);
+    context.append(&mut input);
+    let instructions = asked.instructions.unwrap_or_default();
+    let request = CompactRequest { model, instructions, items: context, owner: caller.owner() };
+    let compacted = service.0.agent.compact(request).await.map_err(ApiError::failed)?;
+    let (id, created_at) = (id::new("resp_"), kept::now_ms().div_euclid(1000));
+    Ok(Json(CompactedObject::new(id, created_at, compacted)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_events_are_told_from_any_of_them_on() {
+        let kept = Bytes::from_static(b"event: a\ndata: 0\n\nevent: b\ndata: 1\n\n");
+        assert_eq!(frames(&kept, None).map(|frames| frames.len()), Some(2));
+        assert_eq!(frames(&kept, Some(0)).expect("they are kept"), [&b"event: b\ndata: 1\n\n"[..]]);
+        assert_eq!(frames(&kept, Some(1)).map(|frames| frames.len()), Some(0));
+        assert_eq!(frames(&kept, Some(u64::MAX)).map(|frames| frames.len()), Some(0));
+        assert_eq!(frames(&Bytes::new(), None), None);
+    }
+}

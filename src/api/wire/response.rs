@@ -1,0 +1,314 @@
+//! Requests for responses, as the reference has them. What lies in JSON here is looked at in `response_request.rs`.
+//!
+//! A field of an optional type may be `null`, which says the same as leaving it out.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::conversation::Metadata;
+use crate::agent::Compacted;
+use crate::agent::item::Item;
+use crate::agent::response::UsageObject;
+
+/// A response to be made.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "the reference's fields; not all are of account here")]
+pub(in crate::api) struct CreateResponse {
+    /// One of `/v1/models`.
+    pub model: Option<String>,
+    /// A text, or a list of items.
+    #[schema(value_type = Option<Object>)]
+    pub input: Option<Value>,
+    /// What the model is told before everything else; not inherited.
+    pub instructions: Option<String>,
+    /// The response that this one goes on from.
+    pub previous_response_id: Option<String>,
+    /// The conversation that it belongs to.
+    pub conversation: Option<ConversationParam>,
+    /// What the model may use.
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub tools: Option<Vec<Value>>,
+    /// `auto`, `none`, `required`, or a tool that must be used.
+    #[schema(value_type = Option<Object>)]
+    pub tool_choice: Option<Value>,
+    /// Whether the model may ask for several calls in one step.
+    pub parallel_tool_calls: Option<bool>,
+    /// Calls of built-in tools in all; further ones are ignored.
+    pub max_tool_calls: Option<u64>,
+    /// Tokens that the model may write in all, at least 16.
+    pub max_output_tokens: Option<u64>,
+    /// Whether the answer is a stream of events.
+    pub stream: Option<bool>,
+    /// Of no account here.
+    pub stream_options: Option<StreamOptions>,
+    /// Whether the response is kept, so that it can be asked for and gone on from.
+    pub store: Option<bool>,
+    /// Whether it is made while nobody waits.
+    pub background: Option<bool>,
+    /// When the context is made shorter.
+    pub context_management: Option<Vec<ContextManagement>>,
+    /// What is to be in the answer beside the usual.
+    pub include: Option<Vec<String>>,
+    /// At most 16 pairs.
+    pub metadata: Option<Metadata>,
+    /// 0 to 2.
+    pub temperature: Option<f64>,
+    /// 0 to 1.
+    pub top_p: Option<f64>,
+    /// 0 to 20.
+    pub top_logprobs: Option<u64>,
+    /// -2 to 2.
+    pub presence_penalty: Option<f64>,
+    /// -2 to 2.
+    pub frequency_penalty: Option<f64>,
+    /// What the model's text is to be.
+    pub text: Option<TextParam>,
+    /// How the model is to think.
+    pub reasoning: Option<ReasoningParam>,
+    /// What becomes of input that is too long.
+    pub truncation: Option<Truncation>,
+    /// Of no account here.
+    pub service_tier: Option<String>,
+    /// Not supported.
+    #[schema(value_type = Option<Object>)]
+    pub prompt: Option<Value>,
+    /// For the upstream's cache.
+    pub prompt_cache_key: Option<String>,
+    /// For the upstream's cache.
+    pub prompt_cache_retention: Option<String>,
+    /// Of no account here.
+    #[schema(value_type = Option<Object>)]
+    pub prompt_cache_options: Option<Value>,
+    /// Who the client acts for.
+    pub safety_identifier: Option<String>,
+    /// Who the client acts for, as it used to be called.
+    pub user: Option<String>,
+    /// Of no account here.
+    #[schema(value_type = Option<Object>)]
+    pub moderation: Option<Value>,
+    /// Of no account here.
+    #[schema(value_type = Option<Object>)]
+    pub access_programs: Option<Value>,
+    /// Of no account here.
+    #[schema(value_type = Option<Object>)]
+    pub image: Option<Value>,
+}
+
+/// The conversation that a response belongs to.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "expected a conversation's id, or an object with its id")]
+pub(in crate::api) enum ConversationParam {
+    /// Its id.
+    Id(String),
+    /// An object with its id.
+    Object(ConversationId),
+}
+
+/// An object with a conversation's id.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct ConversationId {
+    id: String,
+}
+
+impl ConversationParam {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        match self {
+            ConversationParam::Id(id) | ConversationParam::Object(ConversationId { id }) => id,
+        }
+    }
+}
+
+/// How a stream is to be. Nothing of it changes what is sent.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct StreamOptions {
+    #[allow(dead_code, reason = "the reference's field; events are not padded")]
+    pub include_obfuscation: Option<bool>,
+}
+
+/// When the context is made shorter.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "there is one type only")]
+pub(in crate::api) struct ContextManagement {
+    /// Always `compaction`.
+    pub r#type: CompactionType,
+    /// Tokens beyond which the context is compacted, at least 1000.
+    pub compact_threshold: Option<u64>,
+}
+
+/// The one way to make the context shorter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub(in crate::api) enum CompactionType {
+    Compaction,
+}
+
+/// What the model's text is to be.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct TextParam {
+    /// `text`, `json_object` or `json_schema`.
+    #[schema(value_type = Option<Object>)]
+    pub format: Option<Value>,
+    /// How much of it.
+    pub verbosity: Option<Verbosity>,
+}
+
+/// How much text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub(in crate::api) enum Verbosity {
+    Low,
+    Medium,
+    High,
+}
+
+impl Verbosity {
+    /// As on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verbosity::Low => "low",
+            Verbosity::Medium => "medium",
+            Verbosity::High => "high",
+        }
+    }
+}
+
+/// How the model is to think.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "the reference's fields; upstreams take the effort alone")]
+pub(in crate::api) struct ReasoningParam {
+    /// `none` to `max`.
+    pub effort: Option<String>,
+    /// `auto`, `concise` or `detailed`.
+    pub summary: Option<String>,
+    /// As `summary` used to be called.
+    pub generate_summary: Option<String>,
+    /// Of no account here.
+    pub context: Option<String>,
+    /// Of no account here.
+    pub mode: Option<String>,
+}
+
+/// What becomes of input that is too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub(in crate::api) enum Truncation {
+    Auto,
+    Disabled,
+}
+
+/// A context whose tokens are to be counted.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "the reference's fields; not all cost tokens")]
+pub(in crate::api) struct CountTokens {
+    pub model: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    pub input: Option<Value>,
+    pub instructions: Option<String>,
+    pub previous_response_id: Option<String>,
+    pub conversation: Option<ConversationParam>,
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub tools: Option<Vec<Value>>,
+    #[schema(value_type = Option<Object>)]
+    pub tool_choice: Option<Value>,
+    pub parallel_tool_calls: Option<bool>,
+    pub text: Option<TextParam>,
+    pub reasoning: Option<ReasoningParam>,
+    pub truncation: Option<Truncation>,
+    pub personality: Option<String>,
+}
+
+/// A context that is to be made shorter. Nothing of it is kept.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "the reference's fields; not all are of account here")]
+pub(in crate::api) struct CompactContext {
+    pub model: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    pub input: Option<Value>,
+    pub instructions: Option<String>,
+    pub previous_response_id: Option<String>,
+    pub prompt_cache_key: Option<String>,
+    pub prompt_cache_retention: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    pub prompt_cache_options: Option<Value>,
+    pub service_tier: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    pub image: Option<Value>,
+}
+
+/// A function of the client's.
+#[derive(Debug, Deserialize)]
+#[allow(dead_code, reason = "the reference's fields; not all are of account here")]
+pub(in crate::api) struct FunctionTool {
+    pub name: String,
+    pub description: Option<String>,
+    pub parameters: Option<Value>,
+    pub strict: Option<bool>,
+}
+
+/// A tool of the client's that takes text.
+#[derive(Debug, Deserialize)]
+pub(in crate::api) struct CustomTool {
+    pub name: String,
+    pub description: Option<String>,
+    pub format: Option<Value>,
+}
+
+/// The shell.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "the reference's fields; not all are of account here")]
+pub(in crate::api) struct ShellTool {
+    pub r#type: String,
+    pub environment: Option<Value>,
+    pub allowed_callers: Option<Vec<String>>,
+}
+
+/// How many tokens a context has.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::api) struct TokenCount {
+    /// Always `response.input_tokens`.
+    object: &'static str,
+    /// About so many.
+    input_tokens: u64,
+}
+
+impl TokenCount {
+    pub fn new(input_tokens: u64) -> TokenCount {
+        TokenCount { object: "response.input_tokens", input_tokens }
+    }
+}
+
+/// A context that was made shorter.
+#[derive(Debug, Serialize)]
+pub(in crate::api) struct CompactedObject {
+    /// `resp_…`, though nothing is kept under it.
+    id: String,
+    /// Always `response.compaction`.
+    object: &'static str,
+    /// In seconds since 1970.
+    created_at: i64,
+    /// What to go on from.
+    output: Vec<Item>,
+    /// What it took.
+    usage: UsageObject,
+}
+
+impl CompactedObject {
+    pub fn new(id: String, created_at: i64, compacted: Compacted) -> CompactedObject {
+        let Compacted { output, usage } = compacted;
+        CompactedObject { id, object: "response.compaction", created_at, output, usage: usage.into() }
+    }
+}

@@ -1,0 +1,13 @@
+//! The Responses and Conversations API as its clients see it.
+
+#[path = "http/client.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+mod client;
+mod common;
+#[path = "responses/conversations.rs"]
+mod conversations;
+#[path = "responses/requests.rs"]
+mod requests;
+#[path = "http/server.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+mod server;
