@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub mod casefile;
+pub mod clients;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -96,6 +96,8 @@ pub const SETTINGS: &[Setting] = &[
     row("http.outputs_files", "outputs-files", "Files that a run returns", |s| Slot::Number(&mut s.api.outputs_files)),
     row("http.grace", "grace", "How long commands may go on when the service is told to stop", |s| Slot::Time(&mut s.api.grace)),
     row("http.keep_alive", "keep-alive", "A comment is sent this often into a stream in which nothing happens", |s| Slot::Time(&mut s.api.keep_alive)),
+    row("http.sockets", "sockets", "WebSockets open at a time, for each key", |s| Slot::Number(&mut s.api.sockets)),
+    row("http.terminal_idle", "terminal-idle", "A terminal is closed when nothing was typed or printed for so long", |s| Slot::Time(&mut s.api.terminal_idle)),
     row("http.models", "model", "A model that `/v1/models` lists besides those of [models]", |s| Slot::Names(&mut s.api.models)),
 
     row("containers.idle_after", "idle-after", "A container that was not used for so long leaves memory", |s| Slot::Time(&mut s.containers.idle_after)),
