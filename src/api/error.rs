@@ -245,6 +245,11 @@ impl ApiError {
         self.code(code)
     }
 
+    /// The status, for WebSockets.
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
     /// Code and message, for streams.
     pub fn told(&self) -> (&'static str, &str) {
         (self.code.unwrap_or(self.kind), &self.message)

@@ -192,6 +192,7 @@ fn needed(method: &Method, path: &str) -> Option<Scope> {
         "/healthz" | "/readyz" | "/openapi.json" | "/docs" => None,
         "/metrics" | "/v1/audit" => Some(Scope::Admin),
         // A WebSocket is asked for with GET, whatever it is for.
+        "/v1/responses" => Some(Scope::Exec),
         _ if path.starts_with("/v1/containers/") && path.ends_with("/tty") => Some(Scope::Exec),
         _ if *method == Method::GET || *method == Method::HEAD => Some(Scope::Read),
         _ => Some(Scope::Exec),

@@ -46,6 +46,7 @@ mod response_store;
 mod response_tools;
 mod response_workplace;
 mod responses;
+mod responses_socket;
 mod router;
 mod run;
 mod server;

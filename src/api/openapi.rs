@@ -9,7 +9,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
     archive, audit, container_exec, container_files, containers, conversations, error, files, history, models,
-    responses, run, skills, tty, wire,
+    responses, responses_socket, run, skills, tty, wire,
 };
 
 #[derive(OpenApi)]
@@ -26,7 +26,7 @@ use super::{
         files::create, files::list, files::get, files::content, files::remove,
         skills::create, skills::list, skills::get, skills::update, skills::remove, skills::content, skills::create_version,
         skills::versions, skills::version, skills::remove_version, skills::version_content,
-        responses::create, responses::get, responses::remove, responses::cancel, responses::input_items, responses::input_tokens, responses::compact,
+        responses_socket::open, responses::create, responses::get, responses::remove, responses::cancel, responses::input_items, responses::input_tokens, responses::compact,
         conversations::create, conversations::get, conversations::update, conversations::remove,
         conversations::create_items, conversations::list_items, conversations::get_item, conversations::remove_item,
         models::list, models::get,

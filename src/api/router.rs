@@ -10,7 +10,7 @@ use super::gate::{self, Gate};
 use super::service::Service;
 use super::{
     archive, audit, container_exec, container_files, containers, conversations, files, health, history, idempotency,
-    models, openapi, responses, run, skills, tty,
+    models, openapi, responses, responses_socket, run, skills, tty,
 };
 
 /// The routes, behind the gate.
@@ -62,7 +62,7 @@ pub(super) fn router(service: &Service, check_hosts: bool) -> Router {
         .route("/v1/skills/{id}/versions/{version}", get(skills::version).delete(skills::remove_version))
         .route("/v1/skills/{id}/versions/{version}/content", get(skills::version_content))
         // The reference's conversations and responses.
-        .route("/v1/responses", post(responses::create).layer(once.clone()))
+        .route("/v1/responses", get(responses_socket::open).merge(post(responses::create).layer(once.clone())))
         .route("/v1/responses/input_tokens", post(responses::input_tokens))
         .route("/v1/responses/compact", post(responses::compact).layer(once.clone()))
         .route("/v1/responses/{id}", get(responses::get).delete(responses::remove))
