@@ -51,7 +51,7 @@ pub enum What {
         output_index: usize,
         content_index: usize,
         annotation_index: usize,
-        annotation: serde_json::Value,
+        annotation: super::item::Annotation,
     },
     #[serde(rename = "response.refusal.delta")]
     RefusalDelta { item_id: String, output_index: usize, content_index: usize, delta: String },

@@ -70,14 +70,14 @@ pub struct Question {
 pub enum Answer {
     /// It may run: this call, exactly as shown.
     Run(Item),
-    /// Its proposal was applied: what the commands had printed is the answer to this call.
+    /// Its proposal was applied.
     Applied {
         /// The `shell_call` or `apply_patch_call`.
         call: Item,
         /// What was kept of the question.
         output: Vec<CommandOutput>,
     },
-    /// A person has refused, or nobody has decided yet: it is not run.
+    /// A person has refused, or nobody has decided yet: it is not run, and nothing of its proposal is kept.
     Refused {
         /// The `shell_call` or `apply_patch_call`.
         call: Item,

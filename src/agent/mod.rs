@@ -16,22 +16,35 @@
 //! ends. What an item shows has been run exactly so. Everything that a model or a command can make longer has a bound.
 
 pub mod approval;
+mod artifacts;
 mod budget;
+mod call;
 mod cancel;
+mod carry;
+mod clip;
+mod compact;
+mod compaction;
 pub mod event;
 mod governor;
 pub mod item;
 mod judge;
 pub mod model;
+mod output;
+mod patch;
 mod policy;
+mod prompt;
 mod request;
 pub mod response;
 pub mod rules;
 mod run;
+mod seal;
+mod shell;
+mod step;
 mod workplace;
 
 pub use budget::{Budget, Prices};
 pub use cancel::{Cancelled, Canceller, cancellation};
+pub use compact::{CompactError, CompactRequest, Compacted};
 pub use event::{Event, Events};
 pub use governor::Governor;
 pub use judge::{AllowAll, Answer, Call, Judge, Question, Verdict};
@@ -39,5 +52,5 @@ pub use model::Model;
 pub use policy::{Policy, PolicyConfig, PolicyError};
 pub use request::{Environment, Request, Sampling, Skill, Tool};
 pub use response::{Failure, ResponseHead, ResponseObject};
-pub use run::{Agent, AgentConfig, CompactRequest, Compacted, Refusal};
+pub use run::{Agent, AgentConfig, Refusal};
 pub use workplace::{Permit, Ran, Workplace};

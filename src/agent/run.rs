@@ -1,59 +1,52 @@
-//! The turn loop: one response, from its request to its end.
+//! The agent, and the turn loop: one response, from its request to its end.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use super::artifacts::Artifacts;
+use super::budget::Spent;
+use super::call;
 use super::cancel::Cancelled;
-use super::event::{Event, Events, What};
-use super::item::Item;
-use super::model::{Models, Usage};
-use super::request::Request;
-use super::response::{Failure, ResponseObject, Status};
+use super::compaction::{self, Opened};
+use super::event::Events;
+use super::item::{CallOutput, Content, FunctionCall, Item};
+use super::model::{self, Finish, Model, ModelError, Models, Prompt, ToolChoice, ToolSpec, Usage, estimate_tokens};
+use super::output::{End, Output};
+use super::prompt::{self, Attached};
+use super::request::{Request, Tool};
+use super::response::{Failure, Reason, ResponseObject};
+use super::seal::{Keys, Sealer};
+use super::step::{self, Listener, OwnCall, Said, StepEnd};
 use crate::container::Containers;
 use crate::storage::StoreError;
+use crate::vfs::{Clock as _, SystemClock};
 
-/// Makes responses: models and the containers that their commands run in. `clone` is a reference.
+/// Makes responses: models, and the containers that their commands run in. `clone` is a reference.
 #[derive(Clone)]
-pub struct Agent(Arc<Inner>);
+pub struct Agent(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     models: Models,
-    containers: Containers,
-    config: AgentConfig,
+    pub containers: Containers,
+    keys: Arc<Keys>,
+    pub config: AgentConfig,
 }
 
 /// How an [`Agent`] goes about its work.
 #[derive(Clone, Debug)]
 pub struct AgentConfig {
-    /// Characters of output that a command's model sees when the model has not said: head and tail.
+    /// Characters of output that are kept of a command when its model has not said: head and tail.
     pub output_chars: u64,
+    /// The most that a model may ask for.
+    pub most_output_chars: u64,
     /// Invalid calls in a row after which a response fails.
     pub repairs: u32,
 }
 
 impl Default for AgentConfig {
     fn default() -> AgentConfig {
-        AgentConfig { output_chars: 64 << 10, repairs: 3 }
+        AgentConfig { output_chars: 64 << 10, most_output_chars: 1 << 20, repairs: 3 }
     }
-}
-
-/// What is to be compacted, apart from any response.
-pub struct CompactRequest {
-    /// The model, by name.
-    pub model: String,
-    /// Instructions of the conversation.
-    pub instructions: String,
-    /// The conversation, oldest first.
-    pub items: Vec<Item>,
-    /// Whose it is: only requests of the same owner can go on from it.
-    pub owner: Option<String>,
-}
-
-/// A conversation compacted.
-pub struct Compacted {
-    /// What the user said, then the compaction.
-    pub output: Vec<Item>,
-    /// What it took.
-    pub usage: Usage,
 }
 
 /// Why a request cannot become a response: its client's fault, told before there is one.
@@ -68,13 +61,53 @@ pub struct Refusal {
     pub message: String,
 }
 
+/// What a part of a run answers: to go on, or how the response ends.
+pub(super) type Go<T> = Result<T, End>;
+
+/// A response that is being made.
+pub(super) struct Run<'a> {
+    pub agent: &'a Inner,
+    pub request: &'a Request,
+    pub model: Arc<dyn Model>,
+    pub out: Output<'a>,
+    pub cancelled: &'a Cancelled,
+    pub sealer: Sealer,
+    pub spent: Spent,
+    /// The conversation as the model knows it, and about how many tokens that is.
+    pub history: Vec<Item>,
+    pub tokens: u64,
+    /// What a compaction left: before it has grown beyond this there is no other.
+    pub grown_from: u64,
+    pub artifacts: Artifacts,
+    /// Files that are to be put into the container when it is first used: those of earlier requests, those of this one.
+    pub attached: [Vec<Attached>; 2],
+    /// The container that earlier responses used, and the one that this one does.
+    pub earlier: Option<String>,
+    pub container: Option<Place>,
+    /// Calls that were carried out here.
+    pub calls: u64,
+    /// Invalid calls in a row.
+    repairs: u32,
+    /// Whether tools may still be called.
+    has_tools: bool,
+}
+
+/// The container of a response.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub id: String,
+    /// Where commands start.
+    pub cwd: Option<Vec<u8>>,
+}
+
 impl Agent {
     /// An agent that asks `models` and works in `containers`, in whose store it keeps the key that compactions are sealed with.
     ///
     /// # Errors
     /// The store failed.
     pub async fn open(models: Models, containers: Containers, config: AgentConfig) -> Result<Agent, StoreError> {
-        Ok(Agent(Arc::new(Inner { models, containers, config })))
+        let keys = Arc::new(Keys::open(containers.store()).await?);
+        Ok(Agent(Arc::new(Inner { models, containers, keys, config })))
     }
 
     /// The models that can be asked.
@@ -87,39 +120,324 @@ impl Agent {
     /// # Errors
     /// What is wrong with it.
     pub fn check(&self, request: &Request) -> Result<(), Refusal> {
-        if self.0.models.get(&request.head.model).is_none() {
-            let message = format!("The model '{}' does not exist.", request.head.model);
-            return Err(Refusal { code: Some("model_not_found"), param: Some("model"), message });
+        let model = self.model(&request.head.model)?;
+        let items = request.context.iter().chain(&request.input).cloned().collect();
+        let opened = compaction::open(items, &self.sealer(request.owner.clone())).map_err(|message| Refusal {
+            code: Some("invalid_value"),
+            param: Some("input"),
+            message,
+        })?;
+        check_outputs(&opened.items)?;
+        let (tokens, window) = (count(request, &opened.items), model.context_window());
+        if tokens > window && request.head.truncation != "auto" {
+            let message = format!(
+                "The input has about {tokens} tokens, the context window of model '{}' has {window}. Shorten the input, or compact it.",
+                request.head.model
+            );
+            return Err(Refusal { code: Some("context_length_exceeded"), param: Some("input"), message });
         }
         Ok(())
     }
 
+    pub(super) fn model(&self, name: &str) -> Result<Arc<dyn Model>, Refusal> {
+        self.0.models.get(name).ok_or_else(|| {
+            let name: String = name.chars().take(200).collect();
+            let message = format!("The model '{name}' does not exist.");
+            Refusal { code: Some("model_not_found"), param: Some("model"), message }
+        })
+    }
+
+    pub(super) fn sealer(&self, owner: Option<String>) -> Sealer {
+        Sealer::new(self.0.keys.clone(), owner)
+    }
+
     /// About how many tokens the first prompt of a request has.
     pub fn count_tokens(&self, request: &Request) -> u64 {
-        super::model::estimate_tokens(&request.context) + super::model::estimate_tokens(&request.input)
+        let items = request.context.iter().chain(&request.input).cloned().collect();
+        let opened = compaction::open(items, &self.sealer(request.owner.clone())).unwrap_or_default();
+        count(request, &opened.items)
     }
 
     /// Makes a response. It never fails: what goes wrong is the response's status. Events come in order, the last is the response's end, but for a
-    /// cancelled one, whose events just stop.
-    pub async fn run(&self, request: Request, events: &dyn Events, _cancelled: &Cancelled) -> ResponseObject {
-        let _ = (&self.0.containers, &self.0.config);
-        let mut response = ResponseObject::begun(request.head, Status::InProgress);
-        events.send(Event { sequence_number: 0, what: What::Created { response: Box::new(response.clone()) } }).await;
-        events
-            .send(Event { sequence_number: 1, what: What::InProgress { response: Box::new(response.clone()) } })
-            .await;
-        response.status = Status::Failed;
-        response.error = Some(Failure::server("not yet"));
-        events.send(Event { sequence_number: 2, what: What::Failed { response: Box::new(response.clone()) } }).await;
-        response
+    /// cancelled one, whose events just stop. If it is dropped, what it runs is killed.
+    pub async fn run(&self, request: Request, events: &dyn Events, cancelled: &Cancelled) -> ResponseObject {
+        let out = Output::begin(request.head.clone(), events).await;
+        let now_s = || SystemClock.now().div_euclid(1_000_000_000);
+        let model = match self.model(&request.head.model) {
+            Ok(model) => model,
+            Err(refusal) => {
+                return out.end(End::Failed(Failure::prompt(refusal.message)), Usage::default(), now_s()).await;
+            }
+        };
+        let sealer = self.sealer(request.owner.clone());
+        let mut run = Run {
+            agent: &self.0,
+            request: &request,
+            model,
+            out,
+            cancelled,
+            sealer,
+            spent: Spent::nothing(),
+            history: Vec::new(),
+            tokens: 0,
+            grown_from: 0,
+            artifacts: Artifacts::default(),
+            attached: Default::default(),
+            earlier: None,
+            container: None,
+            calls: 0,
+            repairs: 0,
+            has_tools: true,
+        };
+        let end = match run.turns().await {
+            Err(end) => end,
+        };
+        run.out.end(end, run.spent.usage, now_s()).await
+    }
+}
+
+/// About how many tokens a prompt with these items has.
+fn count(request: &Request, items: &[Item]) -> u64 {
+    let specs = request.tools.iter().map(|tool| match tool {
+        Tool::Client(ToolSpec::Function { description, parameters, .. }) => {
+            description.as_ref().map_or(0, String::len) + parameters.to_string().len()
+        }
+        Tool::Client(ToolSpec::Custom { description, format, .. }) => {
+            description.as_ref().map_or(0, String::len) + format.to_string().len()
+        }
+        // What the shell and the editor are described with.
+        _ => 1200,
+    });
+    let bytes = request.instructions.len() + specs.sum::<usize>();
+    estimate_tokens(items).saturating_add(bytes as u64 / 4)
+}
+
+/// Calls of functions need their outputs, and outputs their calls; what ran here needs none: it may have been cut off.
+fn check_outputs(items: &[Item]) -> Result<(), Refusal> {
+    let refused = |message| Err(Refusal { code: None, param: Some("input"), message });
+    let ids = |is_call: bool| -> std::collections::HashSet<&str> {
+        items.iter().filter(|item| item.is_call() == is_call).filter_map(Item::call_id).collect()
+    };
+    let (calls, outputs) = (ids(true), ids(false));
+    let is_clients = |item: &&Item| matches!(item, Item::FunctionCall(_) | Item::CustomToolCall(_));
+    if let Some(id) = items.iter().filter(is_clients).filter_map(Item::call_id).find(|id| !outputs.contains(id)) {
+        return refused(format!("No tool output found for function call {id}."));
+    }
+    if let Some(id) = outputs.iter().find(|id| !calls.contains(*id)) {
+        return refused(format!("No tool call found for function call output with call_id {id}."));
+    }
+    Ok(())
+}
+
+impl Run<'_> {
+    async fn turns(&mut self) -> Go<Infallible> {
+        if self.begin()? {
+            self.compact().await?;
+            return Err(End::Completed);
+        }
+        self.resume().await?;
+        let mut choice = self.request.choice.clone();
+        loop {
+            self.check()?;
+            if self.is_too_long() {
+                self.compact().await?;
+            }
+            let said = self.step(&choice).await?;
+            // What a step was forced to do it has done; else there would be no end.
+            if choice != ToolChoice::None {
+                choice = ToolChoice::Auto;
+            }
+            self.act(said).await?;
+        }
     }
 
-    /// Compacts a conversation.
-    ///
-    /// # Errors
-    /// The model could not be asked.
-    pub async fn compact(&self, request: CompactRequest) -> Result<Compacted, Failure> {
-        let _ = request.items;
-        Err(Failure::server("not yet"))
+    /// Takes in what was said before; says whether only compaction is asked for.
+    fn begin(&mut self) -> Go<bool> {
+        let request = self.request;
+        let is_asked_for = matches!(request.input.last(), Some(Item::CompactionTrigger {}));
+        let items = request.context.iter().chain(&request.input).cloned().collect();
+        let fail = |message| End::Failed(Failure::prompt(message));
+        let Opened { mut items, container } = compaction::open(items, &self.sealer).map_err(fail)?;
+        self.earlier = container;
+        if prompt::hosted(&request.tools).is_some() {
+            // Of a compaction nothing is left of which request a message came with.
+            let before = items.len().saturating_sub(request.input.len());
+            prompt::detach(&mut items[..before], &mut self.attached[0]);
+            let mut all = std::mem::take(&mut self.attached[0]);
+            let earlier = all.len();
+            prompt::detach(&mut items[before..], &mut all);
+            self.attached[1] = all.split_off(earlier);
+            self.attached[0] = all;
+        }
+        items.splice(0..0, prompt::announce(&request.tools));
+        self.set_history(items);
+        Ok(is_asked_for)
     }
+
+    pub fn set_history(&mut self, items: Vec<Item>) {
+        self.tokens = count(self.request, &items);
+        self.history = items;
+    }
+
+    /// Adds to the conversation as the model knows it.
+    pub fn remember(&mut self, items: impl IntoIterator<Item = Item>) {
+        for item in items {
+            self.tokens += estimate_tokens(std::slice::from_ref(&item));
+            self.history.push(item);
+        }
+    }
+
+    /// Whether the response may go on.
+    fn check(&mut self) -> Go<()> {
+        if self.cancelled.is_set() {
+            return Err(End::Cancelled);
+        }
+        self.spent.check(&self.request.budget).map_err(End::Failed)?;
+        if self.spent.steps >= self.request.budget.steps {
+            return Err(End::Incomplete(Reason::MaxMessages));
+        }
+        if self.tokens_left() == Some(0) {
+            return Err(End::Incomplete(Reason::MaxOutputTokens));
+        }
+        Ok(())
+    }
+
+    /// Tokens that may still be written.
+    fn tokens_left(&self) -> Option<u64> {
+        let most = self.request.head.max_output_tokens;
+        most.map(|most| most.saturating_sub(self.spent.usage.output_tokens))
+    }
+
+    fn prompt(&self, choice: &ToolChoice) -> Prompt {
+        let request = self.request;
+        let is_allowed = |spec: &ToolSpec| {
+            let name = match spec {
+                ToolSpec::Function { name, .. } | ToolSpec::Custom { name, .. } => name,
+                ToolSpec::Shell => "shell",
+                ToolSpec::ApplyPatch => "apply_patch",
+            };
+            request.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|one| one == name))
+        };
+        let tools = request.tools.iter().map(|tool| match tool {
+            Tool::Client(spec) => spec.clone(),
+            Tool::Shell(_) => ToolSpec::Shell,
+            Tool::ApplyPatch => ToolSpec::ApplyPatch,
+        });
+        Prompt {
+            instructions: request.instructions.clone(),
+            items: prompt::render(&self.history),
+            tools: tools.filter(is_allowed).collect(),
+            choice: if self.has_tools { choice.clone() } else { ToolChoice::None },
+            parallel_tool_calls: request.head.parallel_tool_calls,
+            max_output_tokens: self.tokens_left(),
+            temperature: request.sampling.temperature,
+            top_p: request.sampling.top_p,
+            format: request.format.clone(),
+            verbosity: request.sampling.verbosity.clone(),
+            effort: request.sampling.effort.clone(),
+            cache_key: request.head.prompt_cache_key.clone(),
+        }
+    }
+
+    /// Asks the model once; a prompt that turns out too long is compacted and asked again.
+    async fn step(&mut self, choice: &ToolChoice) -> Go<Said> {
+        let mut has_compacted = false;
+        loop {
+            let first = self.out.response.output.len();
+            let stream = self.model.generate(self.prompt(choice));
+            let tools = &self.request.tools;
+            let is_clients = |called: &str| {
+                tools.iter().any(|tool| match tool {
+                    Tool::Client(ToolSpec::Function { name, .. } | ToolSpec::Custom { name, .. }) => name == called,
+                    _ => false,
+                })
+            };
+            let listener = Listener {
+                out: &mut self.out,
+                artifacts: &mut self.artifacts,
+                sealer: self.request.seal_reasoning.then_some(&self.sealer),
+                is_clients: &is_clients,
+            };
+            let time_left = self.spent.time_left(&self.request.budget);
+            let said = step::listen(listener, stream, self.cancelled, time_left).await;
+            self.spent.steps += 1;
+            self.spent.usage += said.usage;
+            let made: Vec<Item> = self.out.response.output[first..].to_vec();
+            self.remember(made);
+            match &said.end {
+                StepEnd::Failed(ModelError::ContextLength { .. }) if !has_compacted => {
+                    has_compacted = true;
+                    self.compact().await?;
+                }
+                _ => return Ok(said),
+            }
+        }
+    }
+
+    /// Does what a step asks for.
+    async fn act(&mut self, said: Said) -> Go<()> {
+        match said.end {
+            StepEnd::Cancelled => return Err(End::Cancelled),
+            StepEnd::OutOfTime => {
+                self.spent.check(&self.request.budget).map_err(End::Failed)?;
+                return Ok(());
+            }
+            StepEnd::Failed(error) => return Err(End::Failed(failure(&error))),
+            StepEnd::Finished(Finish::Length) => return Err(End::Incomplete(Reason::MaxOutputTokens)),
+            StepEnd::Finished(Finish::ContentFilter) => return Err(End::Incomplete(Reason::ContentFilter)),
+            StepEnd::Finished(Finish::Stop) => {}
+        }
+        if said.calls.is_empty() || !self.has_tools {
+            return Err(End::Completed);
+        }
+        let mut is_clients_turn = said.has_client_calls;
+        for call in said.calls {
+            if self.cancelled.is_set() {
+                return Err(End::Cancelled);
+            }
+            match call::understand(&call, &self.request.tools) {
+                Ok(_) if self.request.head.max_tool_calls.is_some_and(|most| self.calls >= most) => {
+                    self.has_tools = false;
+                    self.answer(&call, "No more tool calls are allowed in this response. Answer with what you have.");
+                }
+                Ok(meant) => {
+                    self.repairs = 0;
+                    self.calls += 1;
+                    is_clients_turn |= self.carry_out(call.call_id, meant).await?;
+                }
+                Err(why) => self.repair(&call, &why)?,
+            }
+        }
+        if is_clients_turn { Err(End::Completed) } else { Ok(()) }
+    }
+
+    /// Tells the model what is wrong with a call; clients see nothing of it.
+    fn repair(&mut self, call: &OwnCall, why: &str) -> Go<()> {
+        self.repairs += 1;
+        if self.repairs > self.agent.config.repairs {
+            let message = format!("The model made {} invalid tool calls in a row, the last: {why}", self.repairs);
+            return Err(End::Failed(Failure::server(message)));
+        }
+        self.answer(call, why);
+        Ok(())
+    }
+
+    /// Answers a call that clients see nothing of.
+    fn answer(&mut self, call: &OwnCall, text: &str) {
+        let (call_id, name) = (call.call_id.clone(), call::name(&call.kind).to_owned());
+        let made =
+            FunctionCall { id: None, call_id: call_id.clone(), name, arguments: call.arguments.clone(), status: None };
+        let output = CallOutput { id: None, call_id, output: Content::Text(text.to_owned()), status: None };
+        self.remember([Item::FunctionCall(made), Item::FunctionCallOutput(output)]);
+    }
+}
+
+/// What clients are told when the model fails.
+pub(super) fn failure(error: &ModelError) -> Failure {
+    let code = match error {
+        ModelError::RateLimited { .. } => "rate_limit_exceeded",
+        ModelError::ContextLength { .. } => "invalid_prompt",
+        _ => "server_error",
+    };
+    Failure { code: code.into(), message: model::ModelError::to_string(error) }
 }

@@ -17,7 +17,7 @@ use super::service::Service;
 use super::wire::{ContainerFile, CopyFile, Deleted, List, Page};
 use super::{files, kept, place};
 use crate::base::Errno;
-use crate::container::{ContainerError, Ref};
+use crate::container::{ContainerError, Ref, file_id};
 use crate::storage::{DocumentRecord, Order};
 use crate::vfs::{Attr, Kind};
 
@@ -200,10 +200,8 @@ async fn walk(service: &Service, container: &str) -> Result<Vec<(Vec<u8>, Attr)>
 }
 
 fn object(container: &str, path: &[u8], attr: &Attr, source: &'static str) -> ContainerFile {
-    // The same for the same path, and nothing has to be kept for it.
-    let hash = blake3::Hasher::new().update(container.as_bytes()).update(b"\0").update(path).finalize().to_hex();
     ContainerFile {
-        id: format!("cfile_{}", &hash[..48]),
+        id: file_id(container, path),
         object: "container.file",
         created_at: attr.mtime.div_euclid(1_000_000_000),
         bytes: attr.size,

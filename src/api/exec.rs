@@ -1,7 +1,6 @@
 //! Running a command for a client: its output as events, what it used in the books, its faults as errors.
 
-use bytes::{Bytes, BytesMut};
-use futures_util::FutureExt as _;
+use bytes::Bytes;
 use serde_json::json;
 
 use super::audit;
@@ -11,7 +10,7 @@ use super::metrics::OutcomeLabels;
 use super::service::Service;
 use super::sse::{Events, Gone};
 use super::wire::{Answer, Content, Event};
-use crate::sandbox::{ExecError, Metering, Outcome, OutputStream, Streams};
+use crate::sandbox::{Characters, ExecError, Metering, Outcome, Streams};
 
 /// Bytes of output that are put into one event when more are there at once.
 const EVENT_BYTES: usize = 64 << 10;
@@ -95,19 +94,17 @@ pub(super) async fn stream(
 
 /// Sends output until both streams have ended.
 async fn tell(events: &Events, sequence_number: &mut u64, streams: Streams) -> Result<(), Gone> {
-    let (mut stdout, mut stderr) = (Half::new(streams.stdout), Half::new(streams.stderr));
-    while stdout.open() || stderr.open() {
+    let (mut stdout, mut stderr) = (streams.stdout.map(Characters::new), streams.stderr.map(Characters::new));
+    while stdout.is_some() || stderr.is_some() {
         let (more, is_stdout) = events
             .during(async {
                 tokio::select! {
-                    more = stdout.next(), if stdout.open() => (more, true),
-                    more = stderr.next(), if stderr.open() => (more, false),
+                    more = next(&mut stdout), if stdout.is_some() => (more, true),
+                    more = next(&mut stderr), if stderr.is_some() => (more, false),
                 }
             })
             .await?;
-        if more.0.is_empty() {
-            continue;
-        }
+        let Some(more) = more.map(Content) else { continue };
         let (stdout, stderr) = if is_stdout { (Some(more), None) } else { (None, Some(more)) };
         send(events, &Event::Delta { sequence_number: *sequence_number, stdout, stderr }).await?;
         *sequence_number += 1;
@@ -115,80 +112,15 @@ async fn tell(events: &Events, sequence_number: &mut u64, streams: Streams) -> R
     Ok(())
 }
 
+/// What came from a stream; it is gone when it has ended.
+async fn next(stream: &mut Option<Characters>) -> Option<Bytes> {
+    let more = stream.as_mut()?.next(EVENT_BYTES).await;
+    if more.is_none() {
+        *stream = None;
+    }
+    more
+}
+
 async fn send(events: &Events, event: &Event<'_>) -> Result<(), Gone> {
     events.send(event.name(), event).await
-}
-
-/// One of a command's two output streams, cut so that characters stay whole.
-struct Half {
-    stream: Option<OutputStream>,
-    /// The beginning of a character.
-    begun: Bytes,
-}
-
-impl Half {
-    fn new(stream: Option<OutputStream>) -> Half {
-        Half { stream, begun: Bytes::new() }
-    }
-
-    fn open(&self) -> bool {
-        self.stream.is_some()
-    }
-
-    /// What came; empty when it has ended with nothing left.
-    async fn next(&mut self) -> Content {
-        let Some(stream) = &mut self.stream else { return Content::default() };
-        let Some(mut chunk) = stream.next().await else {
-            self.stream = None;
-            return Content(std::mem::take(&mut self.begun));
-        };
-        let mut more = BytesMut::new();
-        while chunk.len() + more.len() < EVENT_BYTES
-            && let Some(Some(next)) = stream.next().now_or_never()
-        {
-            more.extend_from_slice(&next);
-        }
-        if !self.begun.is_empty() || !more.is_empty() {
-            chunk = [&self.begun[..], &chunk, &more].concat().into();
-        }
-        self.begun = chunk.split_off(chunk.len() - begun_character(&chunk));
-        Content(chunk)
-    }
-}
-
-/// Bytes at the end of `bytes` that begin a character of UTF-8 whose rest may be to come.
-fn begun_character(bytes: &[u8]) -> usize {
-    for back in 1..=bytes.len().min(3) {
-        let needs = match bytes[bytes.len() - back] {
-            0xc2..=0xdf => 2,
-            0xe0..=0xef => 3,
-            0xf0..=0xf4 => 4,
-            0x80..=0xbf => continue,
-            _ => 0,
-        };
-        return if needs > back { back } else { 0 };
-    }
-    0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn characters_are_not_cut() {
-        for (bytes, begun) in [
-            (&b""[..], 0),
-            (b"abc", 0),
-            ("é".as_bytes(), 0),
-            (&"aé".as_bytes()[..2], 1),
-            (&"€".as_bytes()[..2], 2),
-            (&"😀".as_bytes()[..3], 3),
-            ("😀".as_bytes(), 0),
-            (b"\xff", 0),
-            (b"\x80\x80\x80\x80", 0),
-        ] {
-            assert_eq!(begun_character(bytes), begun, "{bytes:?}");
-        }
-    }
 }

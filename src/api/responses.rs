@@ -21,7 +21,7 @@ use super::response_store;
 use super::service::Service;
 use super::sse;
 use super::wire::{CompactContext, CompactedObject, CountTokens, CreateResponse, Deleted, List, TokenCount};
-use crate::agent::CompactRequest;
+use crate::agent::{CompactError, CompactRequest};
 use crate::agent::response::ResponseObject;
 use crate::base::id;
 
@@ -225,7 +225,10 @@ pub(super) async fn compact(
     context.append(&mut input);
     let instructions = asked.instructions.unwrap_or_default();
     let request = CompactRequest { model, instructions, items: context, owner: caller.owner() };
-    let compacted = service.0.agent.compact(request).await.map_err(ApiError::failed)?;
+    let compacted = service.0.agent.compact(request).await.map_err(|error| match error {
+        CompactError::Refused(refusal) => ApiError::refused(refusal),
+        CompactError::Failed(failure) => ApiError::failed(failure),
+    })?;
     let (id, created_at) = (id::new("resp_"), kept::now_ms().div_euclid(1000));
     Ok(Json(CompactedObject::new(id, created_at, compacted)))
 }

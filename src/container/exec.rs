@@ -13,7 +13,7 @@ use super::service::{Containers, Result, sandbox_config};
 use super::settings::{Access, Profile, Settings};
 use super::state::State;
 use crate::kernel::Signal;
-use crate::sandbox::{Exec, Finished, Running, Sandbox, Streams};
+use crate::sandbox::{Exec, ExecError, Finished, Outcome, Running, Sandbox, Streams};
 use crate::storage::{LogRecord, ProposalRecord};
 use crate::vfs::{FileChange, Tree};
 
@@ -37,27 +37,22 @@ pub struct ExecOptions {
 }
 
 /// An exec in a container. Dropping it lets the exec run on, and what it does is committed; [`RunningExec::cancel`] ends it.
-pub struct RunningExec {
-    cancel: Cancel,
-    signal: Arc<dyn Fn(Signal) + Send + Sync>,
-    done: oneshot::Receiver<Result<Done>>,
-}
+pub struct RunningExec(RunningTogether);
 
 impl RunningExec {
     /// Kills every process of the exec. What it did so far is kept, and the log says that it was cancelled.
     pub fn cancel(&self) {
-        (self.cancel)();
+        self.0.cancel();
     }
 
     /// Something that cancels it from elsewhere.
     pub fn canceller(&self) -> impl Fn() + Send + Sync + use<> {
-        let cancel = self.cancel.clone();
-        move || cancel()
+        self.0.canceller()
     }
 
     /// Something that sends a signal to the group of its first process, as a terminal does for Ctrl-C.
     pub fn signaller(&self) -> impl Fn(Signal) + Send + Sync + use<> {
-        let signal = self.signal.clone();
+        let signal = self.0.signal.clone();
         move |number| signal(number)
     }
 
@@ -66,6 +61,36 @@ impl RunningExec {
     /// # Errors
     /// The host failed it, or what it did cannot be kept ([`ContainerError::NotKept`]).
     pub async fn finish(self) -> Result<Done> {
+        let Together { mut finished, landed, before, after } = self.0.finish().await?;
+        let finished = finished.pop().expect("one was started");
+        Ok(Done { finished, landed, before, after })
+    }
+}
+
+/// Execs that run side by side and land as one change: one log record, one state. For the rest as [`RunningExec`].
+pub struct RunningTogether {
+    cancel: Cancel,
+    signal: Arc<dyn Fn(Signal) + Send + Sync>,
+    done: oneshot::Receiver<Result<Together>>,
+}
+
+impl RunningTogether {
+    /// Kills every process of all of them. What they did so far is kept.
+    pub fn cancel(&self) {
+        (self.cancel)();
+    }
+
+    /// Something that cancels them from elsewhere.
+    pub fn canceller(&self) -> impl Fn() + Send + Sync + use<> {
+        let cancel = self.cancel.clone();
+        move || cancel()
+    }
+
+    /// Waits until all have ended and what they did is committed, as the container's durability asks.
+    ///
+    /// # Errors
+    /// As for [`RunningExec::finish`].
+    pub async fn finish(self) -> Result<Together> {
         self.done.await.map_err(|_| ContainerError::Abandoned)?
     }
 }
@@ -83,6 +108,27 @@ pub struct Done {
 
 impl Done {
     /// What is otherwise now than when it began, sorted by path; computed when asked for, at the cost of what has changed.
+    ///
+    /// # Errors
+    /// A stored file cannot be read.
+    pub fn changes(&self) -> Result<Vec<FileChange>> {
+        Ok(self.before.describe(&self.after)?)
+    }
+}
+
+/// Execs that ran side by side and have ended.
+#[derive(Debug)]
+pub struct Together {
+    /// How each ended, in the order they were given.
+    pub finished: Vec<Finished>,
+    /// What became of what they did.
+    pub landed: Landed,
+    before: Tree,
+    after: Tree,
+}
+
+impl Together {
+    /// As [`Done::changes`].
     ///
     /// # Errors
     /// A stored file cannot be read.
@@ -116,12 +162,29 @@ impl Containers {
     /// # Errors
     /// There is no such container, it has expired, another process has it in use, or the program cannot be started.
     pub async fn start(&self, id_or_name: &str, exec: Exec, options: ExecOptions) -> Result<(Streams, RunningExec)> {
+        let (mut streams, running) = self.start_together(id_or_name, vec![exec], options).await?;
+        Ok((streams.pop().expect("one was started"), RunningExec(running)))
+    }
+
+    /// Starts execs side by side in one tree; what they do lands together when the last has ended. For the rest as [`Containers::start`].
+    ///
+    /// # Errors
+    /// As for [`Containers::start`]. If one cannot be started, those that were are cancelled.
+    pub async fn start_together(
+        &self,
+        id_or_name: &str,
+        execs: Vec<Exec>,
+        options: ExecOptions,
+    ) -> Result<(Vec<Streams>, RunningTogether)> {
+        if execs.is_empty() {
+            return Err(ContainerError::Settings("there is nothing to run".into()));
+        }
         let id = self.resolve(id_or_name).await?;
         if options.propose {
-            return self.start_fork(id, exec, &options).await;
+            return self.start_fork(id, execs, &options).await;
         }
         let slot = self.slot(&id);
-        let started = self.start_in(&slot, exec, &options).await;
+        let started = self.start_in(&slot, execs, &options).await;
         self.leave(slot);
         started
     }
@@ -147,7 +210,12 @@ impl Containers {
         Ok(running.unwrap_or_default())
     }
 
-    async fn start_in(&self, slot: &Arc<Slot>, exec: Exec, options: &ExecOptions) -> Result<(Streams, RunningExec)> {
+    async fn start_in(
+        &self,
+        slot: &Arc<Slot>,
+        execs: Vec<Exec>,
+        options: &ExecOptions,
+    ) -> Result<(Vec<Streams>, RunningTogether)> {
         let mut turn = if options.parallel { None } else { Some(slot.turn().await) };
         let mut live = self.shared(slot).await?;
         if live.settings.profile.proposes() && turn.is_none() {
@@ -156,8 +224,8 @@ impl Containers {
             turn = Some(slot.turn().await);
             live = self.shared(slot).await?;
         }
-        let exec = dressed(exec, &live.settings, options);
-        let command = command(&exec, options);
+        let execs: Vec<_> = execs.into_iter().map(|exec| dressed(exec, &live.settings, options)).collect();
+        let command = command(&execs, options);
         let (sandbox, place) = match turn {
             Some(turn) if live.settings.profile.proposes() => {
                 let base = live.state(&slot.id);
@@ -166,16 +234,21 @@ impl Containers {
             }
             turn => (live.sandbox(), Place::Container { slot: slot.clone(), live, _turn: turn }),
         };
-        self.run(sandbox, place, exec, command).await
+        self.run(sandbox, place, execs, command).await
     }
 
-    async fn start_fork(&self, id: String, exec: Exec, options: &ExecOptions) -> Result<(Streams, RunningExec)> {
+    async fn start_fork(
+        &self,
+        id: String,
+        execs: Vec<Exec>,
+        options: &ExecOptions,
+    ) -> Result<(Vec<Streams>, RunningTogether)> {
         let settings = read_settings(&self.find(&id).await?)?;
         let base = self.held(&Ref::Container(id.clone())).await?;
         let fork = self.fork_of(&base, &settings)?;
-        let exec = dressed(exec, &settings, options);
-        let command = command(&exec, options);
-        self.run(fork, Place::Fork { id, base, profile: settings.profile }, exec, command).await
+        let execs: Vec<_> = execs.into_iter().map(|exec| dressed(exec, &settings, options)).collect();
+        let command = command(&execs, options);
+        self.run(fork, Place::Fork { id, base, profile: settings.profile }, execs, command).await
     }
 
     /// A sandbox of its own that starts from `state`. It ends with its exec, and so does what that leaves running.
@@ -188,13 +261,18 @@ impl Containers {
         &self,
         sandbox: Arc<Sandbox>,
         place: Place,
-        exec: Exec,
+        execs: Vec<Exec>,
         command: String,
-    ) -> Result<(Streams, RunningExec)> {
+    ) -> Result<(Vec<Streams>, RunningTogether)> {
         let before = sandbox.snapshot().tree().clone();
         let started_at_ms = self.now_ms();
-        let (streams, running) = sandbox.start(exec).await?;
-        let (cancel, signal): (Cancel, _) = (Arc::new(running.canceller()), Arc::new(running.signaller()));
+        let (streams, running) = start_all(&sandbox, execs).await?;
+        let cancel: Cancel = {
+            let cancellers: Vec<_> = running.iter().map(Running::canceller).collect();
+            Arc::new(move || cancellers.iter().for_each(|cancel| cancel()))
+        };
+        let signallers: Vec<_> = running.iter().map(Running::signaller).collect();
+        let signal = Arc::new(move |number| signallers.iter().for_each(|signal| signal(number)));
         let slot = match &place {
             Place::Container { slot, .. } | Place::Judged { slot, .. } => Some(slot.clone()),
             Place::Fork { .. } => None,
@@ -210,20 +288,20 @@ impl Containers {
             }
             let _ = send.send(ended);
         });
-        Ok((streams, RunningExec { cancel, signal, done }))
+        Ok((streams, RunningTogether { cancel, signal, done }))
     }
 
-    /// Waits for an exec's end and lands what it did.
+    /// Waits until all have ended and lands what they did.
     async fn see_out(
         &self,
         sandbox: Arc<Sandbox>,
         place: Place,
-        running: Running,
+        running: Vec<Running>,
         before: Tree,
         command: String,
         started_at_ms: i64,
-    ) -> Result<Done> {
-        let finished = match running.finish().await {
+    ) -> Result<Together> {
+        let mut finished = match finish_all(running).await {
             Ok(finished) => finished,
             Err(error) => {
                 // The files may be half of what was being read: back to what is stored.
@@ -247,8 +325,11 @@ impl Containers {
             },
         };
         match landed {
-            Ok(landed) => Ok(Done { finished, landed, before, after }),
-            Err(why) => Err(ContainerError::NotKept { finished: Box::new(finished), why: Box::new(why) }),
+            Ok(landed) => Ok(Together { finished, landed, before, after }),
+            Err(why) => {
+                let finished = Box::new(finished.swap_remove(0));
+                Err(ContainerError::NotKept { finished, why: Box::new(why) })
+            }
         }
     }
 
@@ -285,24 +366,60 @@ fn dressed(mut exec: Exec, settings: &Settings, options: &ExecOptions) -> Exec {
     exec
 }
 
-/// What the log says was run.
-fn command(exec: &Exec, options: &ExecOptions) -> String {
-    let text = match (&options.command, exec.argv.as_slice()) {
-        (Some(command), _) => command.as_bytes().to_vec(),
-        (None, [bash, c, script]) if bash == b"bash" && c == b"-c" => script.clone(),
-        (None, argv) => argv.join(&b' '),
-    };
+/// Starts execs side by side. Those that were started before one that cannot be are cancelled.
+async fn start_all(sandbox: &Sandbox, execs: Vec<Exec>) -> Result<(Vec<Streams>, Vec<Running>)> {
+    let (mut streams, mut running) = (Vec::with_capacity(execs.len()), Vec::with_capacity(execs.len()));
+    for exec in execs {
+        match sandbox.start(exec).await {
+            Ok((stream, run)) => {
+                streams.push(stream);
+                running.push(run);
+            }
+            Err(error) => {
+                running.iter().for_each(Running::cancel);
+                drop(streams);
+                let _ = finish_all(running).await;
+                return Err(error.into());
+            }
+        }
+    }
+    Ok((streams, running))
+}
+
+/// Waits until all have ended; the first that the host failed says why.
+async fn finish_all(running: Vec<Running>) -> std::result::Result<Vec<Finished>, ExecError> {
+    let mut ended = Vec::with_capacity(running.len());
+    for run in running {
+        ended.push(run.finish().await);
+    }
+    ended.into_iter().collect()
+}
+
+/// What the log says was run; of several each on a line.
+fn command(execs: &[Exec], options: &ExecOptions) -> String {
+    let text = options.command.clone().map(String::into_bytes);
+    let text = text.unwrap_or_else(|| execs.iter().map(script).collect::<Vec<_>>().join(&b'\n'));
     String::from_utf8_lossy(&text[..text.len().min(COMMAND_BYTES)]).into_owned()
 }
 
-/// What the log says of how an exec ended.
-fn outcome(finished: &Finished) -> Value {
-    let metering = &finished.metering;
+fn script(exec: &Exec) -> Vec<u8> {
+    match exec.argv.as_slice() {
+        [bash, c, script] if bash == b"bash" && c == b"-c" => script.clone(),
+        argv => argv.join(&b' '),
+    }
+}
+
+/// What the log says of how execs ended: of several their sums, the highest peak, and as `outcome` the first that is no success.
+fn outcome(finished: &[Finished]) -> Value {
+    let is_success = |outcome: &&Outcome| matches!(outcome, Outcome::Exit { exit_code: 0 });
+    let outcomes = || finished.iter().map(|f| &f.outcome);
+    let shown = outcomes().find(|outcome| !is_success(outcome)).or_else(|| outcomes().next());
+    let metering = || finished.iter().map(|f| &f.metering);
     json!({
-        "outcome": finished.outcome,
-        "fuel": metering.fuel,
-        "memory_peak_bytes": metering.memory_peak_bytes,
-        "processes": metering.processes_total,
-        "wall_seconds": metering.wall_seconds,
+        "outcome": shown,
+        "fuel": metering().map(|m| m.fuel).sum::<u64>(),
+        "memory_peak_bytes": metering().map(|m| m.memory_peak_bytes).max(),
+        "processes": metering().map(|m| m.processes_total).sum::<u64>(),
+        "wall_seconds": metering().map(|m| m.wall_seconds).fold(0.0, f64::max),
     })
 }

@@ -18,6 +18,12 @@ use crate::base::{Errno, Sys};
 use crate::sandbox::Snapshot;
 use crate::vfs::{Attr, Cred, Follow, Kind, OpenFlags, SetAttr, Tree, Vfs};
 
+/// The id that clients know a file of a container by: the same for a path as long as there is a file.
+pub fn file_id(container: &str, path: &[u8]) -> String {
+    let hash = blake3::Hasher::new().update(container.as_bytes()).update(b"\0").update(path).finalize().to_hex();
+    format!("cfile_{}", &hash[..crate::base::id::ID_DIGITS])
+}
+
 impl Containers {
     /// Content of a file of a state, at most 1 GiB; symlinks are followed, here and below.
     ///

@@ -46,7 +46,8 @@ mod state;
 mod upkeep;
 
 pub use error::ContainerError;
-pub use exec::{Done, ExecOptions, Landed, RunningExec};
+pub use exec::{Done, ExecOptions, Landed, RunningExec, RunningTogether, Together};
+pub use files::file_id;
 pub use history::Difference;
 pub use records::{Container, Create, Origin, Update};
 pub use reference::{Ref, RefError};

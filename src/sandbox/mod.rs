@@ -33,6 +33,6 @@ pub use exec::{Exec, ExecError, Finished, Metering, Outcome, Output, ProcessMete
 pub use image::{Image, ImageError};
 pub use image_build::{BuildError, build_image};
 pub use modules::ModuleError;
-pub use output::{Captured, InputStream, OutputStream};
+pub use output::{Captured, Characters, InputStream, OutputStream};
 pub use sandbox::{Running, Sandbox};
 pub use snapshot::Snapshot;

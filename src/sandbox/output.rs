@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 
 use crate::base::{Errno, Sys};
 use crate::kernel::{Sink, Source};
@@ -165,6 +166,60 @@ impl Drop for OutputStream {
     }
 }
 
+/// An output stream read as text: what it gives is cut so that characters of UTF-8 stay whole.
+pub struct Characters {
+    stream: OutputStream,
+    /// The beginning of a character.
+    begun: Bytes,
+    has_ended: bool,
+}
+
+impl Characters {
+    /// The text of a stream.
+    pub fn new(stream: OutputStream) -> Characters {
+        Characters { stream, begun: Bytes::new(), has_ended: false }
+    }
+
+    /// What the guest wrote, as much as is there up to about `most` bytes, or `None` once all who could write are gone. It can be dropped while
+    /// it waits.
+    pub async fn next(&mut self, most: usize) -> Option<Bytes> {
+        while !self.has_ended {
+            let Some(first) = self.stream.next().await else {
+                self.has_ended = true;
+                break;
+            };
+            let mut bytes = BytesMut::from(std::mem::take(&mut self.begun));
+            bytes.extend_from_slice(&first);
+            while bytes.len() < most
+                && let Some(Some(more)) = self.stream.next().now_or_never()
+            {
+                bytes.extend_from_slice(&more);
+            }
+            let mut bytes = bytes.freeze();
+            self.begun = bytes.split_off(bytes.len() - begun_character(&bytes));
+            if !bytes.is_empty() {
+                return Some(bytes);
+            }
+        }
+        Some(std::mem::take(&mut self.begun)).filter(|rest| !rest.is_empty())
+    }
+}
+
+/// Bytes at the end of `bytes` that begin a character of UTF-8 whose rest may be to come.
+fn begun_character(bytes: &[u8]) -> usize {
+    for back in 1..=bytes.len().min(3) {
+        let needs = match bytes[bytes.len() - back] {
+            0xc2..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf4 => 4,
+            0x80..=0xbf => continue,
+            _ => 0,
+        };
+        return if needs > back { back } else { 0 };
+    }
+    0
+}
+
 /// The host's end of an exec's standard input. Dropping it is the end of the input.
 pub struct InputStream(Arc<Mutex<Queue>>);
 
@@ -296,4 +351,43 @@ fn wake(waker: &mut Option<Waker>) {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_are_not_cut() {
+        for (bytes, begun) in [
+            (&b""[..], 0),
+            (b"abc", 0),
+            ("é".as_bytes(), 0),
+            (&"aé".as_bytes()[..2], 1),
+            (&"€".as_bytes()[..2], 2),
+            (&"😀".as_bytes()[..3], 3),
+            ("😀".as_bytes(), 0),
+            (b"\xff", 0),
+            (b"\x80\x80\x80\x80", 0),
+        ] {
+            assert_eq!(begun_character(bytes), begun, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn text_comes_in_whole_characters_and_its_rest_at_the_end() {
+        let (mut sink, stream) = output_stream(None);
+        let mut text = Characters::new(stream);
+        let mut write = |bytes: &[u8]| assert!(sink.poll_write(bytes, Waker::noop()).is_ready());
+        let next = |text: &mut Characters| text.next(1 << 10).now_or_never();
+        write(b"a\xe2\x82");
+        assert_eq!(next(&mut text), Some(Some(Bytes::from_static(b"a"))));
+        assert_eq!(next(&mut text), None, "the rest of the character may come");
+        write(b"\xac");
+        write(b"b\xe2");
+        assert_eq!(next(&mut text), Some(Some("€b".into())));
+        drop(sink);
+        assert_eq!(next(&mut text), Some(Some(Bytes::from_static(b"\xe2"))));
+        assert_eq!(next(&mut text), Some(None));
+    }
 }

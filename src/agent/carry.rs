@@ -1,0 +1,463 @@
+//! Calls carried out: in which container, whether they may be, what became of them, and what waits for a person.
+
+use base64::Engine as _;
+use bytes::Bytes;
+
+use super::artifacts::DATA;
+use super::call::Meant;
+use super::event::What;
+use super::item::{
+    ApplyPatchCall, ApplyPatchCallOutput, CallEnvironment, CommandOutcome, CommandOutput, Item, McpApprovalResponse,
+    Message, Part, PatchOperation, ShellAction, ShellCall, ShellCallOutput, Status,
+};
+use super::judge::{Answer, Call, Question, Verdict};
+use super::output::{End, named};
+use super::request::Environment;
+use super::response::Failure;
+use super::run::{Go, Place, Run};
+use super::shell::{self, Ended, Shell, Told};
+use super::workplace::Ran;
+use super::{patch, prompt};
+use crate::container::{ContainerError, ExecOptions, Landed, Ref, Together};
+use crate::sandbox::{Exec, Outcome, Stdin};
+
+/// Largest file that a diff is applied to, in bytes.
+const PATCHED_BYTES: u64 = 16 << 20;
+
+/// How a file is written as a command would: below directories that are made, with the rights that commands have.
+const WRITE: &str = r#"mkdir -p -- "$(dirname -- "$1")" && cat > "$1""#;
+const DELETE: &str = r#"rm -- "$1""#;
+
+/// What becomes of what a call changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// It is kept.
+    Keep,
+    /// A person decides.
+    Propose,
+    /// It is undone, unless it is below `/tmp` alone.
+    ReadOnly,
+}
+
+impl Run<'_> {
+    /// Carries out a call; says whether it is the client's turn.
+    pub async fn carry_out(&mut self, call_id: String, meant: Meant) -> Go<bool> {
+        let is_hosted = prompt::hosted(&self.request.tools).is_some();
+        let place = if is_hosted { Some(self.place().await?) } else { None };
+        let item = match meant {
+            Meant::Shell(action) => self.add_shell_call(call_id, action, place.as_ref()).await,
+            Meant::Patch(operation) => {
+                let status = Some(Status::Completed);
+                let item = named(Item::ApplyPatchCall(ApplyPatchCall { id: None, call_id, status, operation }));
+                self.out.put(item.clone()).await;
+                item
+            }
+        };
+        self.remember([item.clone()]);
+        let Some(place) = place else { return Ok(true) };
+        let call = Call { item: &item, container: &place.id };
+        match self.request.judge.judge(&call).await {
+            Verdict::Allow => self.run_item(&item, &place, Mode::Keep).await?,
+            Verdict::Propose => self.run_item(&item, &place, Mode::Propose).await?,
+            Verdict::ReadOnly => self.run_item(&item, &place, Mode::ReadOnly).await?,
+            Verdict::Deny { reason } => self.refuse(&item, &reason).await,
+            Verdict::Ask { reason } => {
+                let question = Question { item, container: place.id, reason, proposal: None, output: Vec::new() };
+                return self.ask(question).await;
+            }
+        }
+        Ok(false)
+    }
+
+    async fn add_shell_call(&mut self, call_id: String, action: ShellAction, place: Option<&Place>) -> Item {
+        let environment = match place {
+            Some(place) => CallEnvironment::ContainerReference { container_id: place.id.clone() },
+            None => CallEnvironment::Local {},
+        };
+        let call = ShellCall {
+            id: None,
+            call_id,
+            status: Some(Status::InProgress),
+            action: ShellAction::default(),
+            environment: Some(environment),
+        };
+        let mut item = named(Item::ShellCall(call));
+        let output_index = self.out.add(item.clone()).await;
+        for (command_index, command) in action.commands.iter().enumerate() {
+            let (command, delta) = (command.clone(), command.clone());
+            self.out.send(What::CommandAdded { output_index, command_index, command: String::new() }).await;
+            self.out.send(What::CommandDelta { output_index, command_index, delta }).await;
+            self.out.send(What::CommandDone { output_index, command_index, command }).await;
+        }
+        if let Item::ShellCall(call) = &mut item {
+            call.status = Some(Status::Completed);
+            call.action = action;
+        }
+        self.out.done(output_index, item.clone()).await;
+        item
+    }
+
+    /// The container of this response, with the request's files in it.
+    async fn place(&mut self) -> Go<Place> {
+        if let Some(place) = &self.container {
+            return Ok(place.clone());
+        }
+        let workplace = self.request.workplace.clone();
+        let id = match prompt::hosted(&self.request.tools) {
+            Some(Environment::Reference { container_id, .. }) => container_id.clone(),
+            _ => workplace.container(self.earlier.as_deref()).await.map_err(End::Failed)?,
+        };
+        let containers = self.agent.containers.clone();
+        let container = containers.get(&id).await.map_err(|error| self.fault(&error))?;
+        let cwd = if container.settings.cwd.is_none() { Some(DATA.into()) } else { None };
+        let is_new = self.earlier.as_deref() != Some(id.as_str());
+        let [earlier, ours] = std::mem::take(&mut self.attached);
+        for file in earlier.into_iter().filter(|_| is_new).chain(ours) {
+            let content = match file.part {
+                Part::InputFile { file_id: Some(file_id), .. } => {
+                    workplace.file(&file_id).await.map(|(_, bytes)| bytes)
+                }
+                Part::InputFile { file_data: Some(data), .. } => decode(&file.name, &data),
+                _ => continue,
+            };
+            let path = format!("{DATA}/{}", file.name);
+            let content = content.map_err(End::Failed)?;
+            let written = containers.write_file(&id, path.as_bytes(), content, 0o644).await;
+            written.map_err(|error| self.fault(&error))?;
+        }
+        Ok(self.container.insert(Place { id, cwd }).clone())
+    }
+
+    /// How the response ends when a container cannot be used.
+    fn fault(&self, error: &ContainerError) -> End {
+        match error {
+            ContainerError::NotFound { .. } | ContainerError::Expired { .. } => {
+                End::Failed(Failure::prompt(error.to_string()))
+            }
+            error => End::Failed(Failure::server(error.to_string())),
+        }
+    }
+
+    /// Runs the call of an item: the output follows, and if somebody has to decide on what it did, the question.
+    async fn run_item(&mut self, item: &Item, place: &Place, mode: Mode) -> Go<()> {
+        let workplace = self.request.workplace.clone();
+        let admitted = self.cancelled.unless(workplace.admit(&place.id)).await;
+        let _permit = admitted.ok_or(End::Cancelled)?.map_err(End::Failed)?;
+        match item {
+            Item::ShellCall(call) => self.run_shell(item, call, place, mode).await,
+            Item::ApplyPatchCall(call) => self.run_patch(item, call, place, mode).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn run_shell(&mut self, item: &Item, call: &ShellCall, place: &Place, mode: Mode) -> Go<()> {
+        let mut output = ShellCallOutput {
+            id: None,
+            call_id: call.call_id.clone(),
+            status: Some(Status::InProgress),
+            max_output_length: call.action.max_output_length,
+            output: Vec::new(),
+        };
+        let mut answer = named(Item::ShellCallOutput(output.clone()));
+        let item_id = answer.id().unwrap_or_default().to_owned();
+        let output_index = self.out.add(answer.clone()).await;
+        let containers = self.agent.containers.clone();
+        let (fuel, wall_time_ms) = self.left(call.action.timeout_ms);
+        let config = &self.agent.config;
+        let shell = Shell {
+            containers: &containers,
+            container: &place.id,
+            fuel,
+            wall_time_ms,
+            chars: call.action.max_output_length.map_or(config.output_chars, |most| most.min(config.most_output_chars)),
+            options: options(place, mode, call.action.commands.join("\n")),
+            is_read_only: mode == Mode::ReadOnly,
+        };
+        let told = Told { out: &mut self.out, item_id: item_id.clone(), output_index };
+        let Ended { output: each, together, fuel } = shell::run(shell, &call.action, told, self.cancelled).await;
+        self.spent.fuel = self.spent.fuel.saturating_add(fuel);
+        output.id = Some(item_id);
+        output.status = Some(if self.cancelled.is_set() { Status::Incomplete } else { Status::Completed });
+        output.output.clone_from(&each);
+        answer = Item::ShellCallOutput(output);
+        self.out.done(output_index, answer.clone()).await;
+        self.remember([answer]);
+        let proposal = self.book("shell", &call.action.commands, &each, together, place, mode, fuel).await;
+        if self.cancelled.is_set() {
+            return Err(End::Cancelled);
+        }
+        self.ask_about(item, place, proposal, each).await
+    }
+
+    /// Fuel and wall time (in milliseconds) that a command may use: what is left, and what its model allows.
+    fn left(&self, timeout_ms: Option<u64>) -> (u64, u64) {
+        let fuel = self.request.budget.fuel.map_or(u64::MAX, |fuel| fuel.saturating_sub(self.spent.fuel));
+        let left = self.spent.time_left(&self.request.budget);
+        let left = left.map_or(u64::MAX, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        (fuel, timeout_ms.filter(|timeout| *timeout > 0).unwrap_or(u64::MAX).min(left))
+    }
+
+    /// Notes what a call did: its files, the books. Returns the proposal that waits for a decision.
+    async fn book(
+        &mut self,
+        tool: &'static str,
+        commands: &[String],
+        output: &[CommandOutput],
+        together: Option<Together>,
+        place: &Place,
+        mode: Mode,
+        fuel: u64,
+    ) -> Option<String> {
+        let Some(together) = together else {
+            let (container, root) = (place.id.as_str(), String::new());
+            let ran = Ran { container, tool, commands, output, fuel, root, proposal: None };
+            self.request.workplace.ran(&ran).await;
+            return None;
+        };
+        let landed = together.landed.clone();
+        // That it cannot be told what it changed does not make it fail.
+        let changes = tokio::task::spawn_blocking(move || together.changes());
+        let changes = changes.await.ok().and_then(Result::ok).unwrap_or_default();
+        let (root, mut proposal) = match landed {
+            Landed::Committed(log) => (log.root.to_string(), None),
+            Landed::Proposed(proposal) => (proposal.root.to_string(), Some(proposal.id)),
+        };
+        if mode == Mode::ReadOnly || changes.is_empty() {
+            // There is nothing to decide on.
+            if let Some(id) = proposal.take() {
+                self.settle(&id, shell::undone(&changes).is_empty() && !changes.is_empty()).await;
+            }
+        }
+        self.artifacts.note(&place.id, &changes);
+        let (container, kept) = (place.id.as_str(), proposal.clone());
+        let ran = Ran { container, tool, commands, output, fuel, root, proposal: kept };
+        self.request.workplace.ran(&ran).await;
+        proposal
+    }
+
+    /// Decides on a proposal that nobody needs to be asked about. If that fails it stays open, and nothing has changed.
+    async fn settle(&self, proposal: &str, is_kept: bool) {
+        let containers = &self.agent.containers;
+        let settled = match is_kept {
+            true => containers.apply(proposal).await.map(drop),
+            false => containers.discard(proposal).await.map(drop),
+        };
+        if let Err(error) = settled {
+            tracing::warn!(%error, proposal, "a proposal was not settled");
+        }
+    }
+
+    /// Asks whether a proposal is to be kept, if there is one.
+    async fn ask_about(
+        &mut self,
+        item: &Item,
+        place: &Place,
+        proposal: Option<String>,
+        output: Vec<CommandOutput>,
+    ) -> Go<()> {
+        let Some(proposal) = proposal else { return Ok(()) };
+        let reason = "It changes files.".to_owned();
+        let question =
+            Question { item: item.clone(), container: place.id.clone(), reason, proposal: Some(proposal), output };
+        self.ask(question).await.map(drop)
+    }
+
+    /// Asks a person: ends the response.
+    async fn ask(&mut self, question: Question) -> Go<bool> {
+        let item = self.request.judge.ask(question).await.map_err(End::Failed)?;
+        self.out.put(item).await;
+        Err(End::Completed)
+    }
+
+    /// Answers a call that is not run.
+    async fn refuse(&mut self, item: &Item, reason: &str) {
+        let answer = match item {
+            Item::ShellCall(call) => {
+                let outcome = CommandOutcome::Exit { exit_code: 126 };
+                let each = CommandOutput { stdout: String::new(), stderr: format!("coquina: {reason}\n"), outcome };
+                Item::ShellCallOutput(ShellCallOutput {
+                    id: None,
+                    call_id: call.call_id.clone(),
+                    status: Some(Status::Completed),
+                    max_output_length: call.action.max_output_length,
+                    output: vec![each; call.action.commands.len()],
+                })
+            }
+            Item::ApplyPatchCall(call) => patch_output(call, Err(reason.to_owned())),
+            _ => return,
+        };
+        let answer = named(answer);
+        self.out.put(answer.clone()).await;
+        self.remember([answer]);
+    }
+
+    async fn run_patch(&mut self, item: &Item, call: &ApplyPatchCall, place: &Place, mode: Mode) -> Go<()> {
+        let (path, exec) = match self.patched(&call.operation, place).await {
+            Ok(patched) => patched,
+            Err(why) => {
+                self.answer_patch(call, Err(why)).await;
+                return Ok(());
+            }
+        };
+        let shown = format!("apply_patch {} {path}", verb(&call.operation));
+        let execs = vec![Exec { limits: Some(self.narrow()), ..exec }];
+        let containers = self.agent.containers.clone();
+        let started = containers.start_together(&place.id, execs, options(place, mode, shown.clone())).await;
+        let done = match started {
+            Ok((_, running)) => running.finish().await,
+            Err(error) => Err(error),
+        };
+        let (result, fuel) = match &done {
+            Ok(together) if mode == Mode::ReadOnly => (
+                Err("Files may only be read here; nothing was changed.".to_owned()),
+                together.finished[0].metering.fuel,
+            ),
+            Ok(together) => {
+                let finished = &together.finished[0];
+                let said = String::from_utf8_lossy(&finished.stderr.bytes).into_owned();
+                let is_done = finished.outcome == Outcome::Exit { exit_code: 0 };
+                (if is_done { Ok(format!("{path}: done")) } else { Err(said) }, finished.metering.fuel)
+            }
+            Err(error) => (Err(error.to_string()), 0),
+        };
+        self.spent.fuel = self.spent.fuel.saturating_add(fuel);
+        self.answer_patch(call, result).await;
+        let proposal = self.book("apply_patch", &[shown], &[], done.ok(), place, mode, fuel).await;
+        self.ask_about(item, place, proposal, Vec::new()).await
+    }
+
+    fn narrow(&self) -> crate::base::Limits {
+        let (fuel, wall_time_ms) = self.left(None);
+        crate::base::Limits { fuel, wall_time_ms, ..Default::default() }
+    }
+
+    async fn answer_patch(&mut self, call: &ApplyPatchCall, result: Result<String, String>) {
+        let answer = named(patch_output(call, result));
+        self.out.put(answer.clone()).await;
+        self.remember([answer]);
+    }
+
+    /// The path that an operation changes, and what changes it.
+    async fn patched(&self, operation: &PatchOperation, place: &Place) -> Result<(String, Exec), String> {
+        let (PatchOperation::CreateFile { path, .. }
+        | PatchOperation::UpdateFile { path, .. }
+        | PatchOperation::DeleteFile { path }) = operation;
+        let base = place.cwd.as_deref().map_or(DATA.into(), String::from_utf8_lossy);
+        let path = if path.starts_with('/') { path.clone() } else { format!("{base}/{path}") };
+        let (script, content) = match operation {
+            PatchOperation::CreateFile { diff, .. } => (WRITE, patch::create(diff)?),
+            PatchOperation::UpdateFile { diff, .. } => {
+                let (text, diff) = (self.text_of(&path, place).await?, diff.clone());
+                let patched = tokio::task::spawn_blocking(move || patch::update(&text, &diff)).await;
+                (WRITE, patched.map_err(|_| "the diff could not be applied".to_owned())??)
+            }
+            PatchOperation::DeleteFile { .. } => (DELETE, String::new()),
+        };
+        let argv = ["bash", "-c", script, "apply_patch", &path].map(|arg| arg.as_bytes().to_vec());
+        Ok((path, Exec { stdin: Stdin::Bytes(content.into()), ..Exec::program(argv) }))
+    }
+
+    /// A file's text.
+    async fn text_of(&self, path: &str, place: &Place) -> Result<String, String> {
+        let (containers, state) = (&self.agent.containers, Ref::Container(place.id.clone()));
+        let attr = containers.stat(&state, path.as_bytes()).await.map_err(|error| error.to_string())?;
+        if attr.size > PATCHED_BYTES {
+            return Err(format!("{path} has {} bytes; diffs are applied to at most {PATCHED_BYTES}", attr.size));
+        }
+        let bytes = containers.read_file(&state, path.as_bytes()).await.map_err(|error| error.to_string())?;
+        String::from_utf8(bytes.into()).map_err(|_| format!("{path} is not text in UTF-8"))
+    }
+
+    /// Goes on with what waited for a person: what may run now is run, and the model is told of the rest.
+    pub async fn resume(&mut self) -> Go<()> {
+        let said: Vec<Item> = self.request.context.iter().chain(&self.request.input).cloned().collect();
+        for (at, item) in said.iter().enumerate() {
+            let Item::McpApprovalRequest(request) = item else { continue };
+            let is_response = |item: &&Item| match item {
+                Item::McpApprovalResponse(response) => response.approval_request_id == request.id,
+                _ => false,
+            };
+            // What an earlier response was told of, that one went on with.
+            if self.request.context.iter().any(|item| is_response(&item)) {
+                continue;
+            }
+            let call =
+                said[..at].iter().rev().find(|item| matches!(item, Item::ShellCall(_) | Item::ApplyPatchCall(_)));
+            let response = match self.request.input.iter().find(is_response) {
+                Some(Item::McpApprovalResponse(response)) => Some(response),
+                _ => None,
+            };
+            let is_answered = call
+                .and_then(Item::call_id)
+                .is_some_and(|id| said.iter().any(|item| !item.is_call() && item.call_id() == Some(id)));
+            let answer = self.request.judge.answer(&request.id, response).await.map_err(End::Failed)?;
+            self.take_answer(answer, response, is_answered).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_answer(
+        &mut self,
+        answer: Answer,
+        response: Option<&McpApprovalResponse>,
+        is_answered: bool,
+    ) -> Go<()> {
+        let note = match answer {
+            Answer::Run(_) if is_answered => return Ok(()),
+            Answer::Run(item) => {
+                let place = self.place().await?;
+                return self.run_item(&item, &place, Mode::Keep).await;
+            }
+            Answer::Refused { call, reason } if !is_answered => {
+                self.refuse(&call, &reason).await;
+                return Ok(());
+            }
+            Answer::Refused { reason, .. } => format!("[What the last call changed was not kept: {reason}]"),
+            Answer::Applied { .. } => "[What the last call changed was approved and is kept.]".to_owned(),
+        };
+        // A response is told in words by itself.
+        if response.is_none() {
+            self.remember([Item::Message(Message::user(note))]);
+        }
+        Ok(())
+    }
+}
+
+/// How commands of a call are run.
+fn options(place: &Place, mode: Mode, command: String) -> ExecOptions {
+    let propose = mode != Mode::Keep;
+    ExecOptions { parallel: true, propose, cwd: place.cwd.clone(), command: Some(command), ..ExecOptions::default() }
+}
+
+fn verb(operation: &PatchOperation) -> &'static str {
+    match operation {
+        PatchOperation::CreateFile { .. } => "create",
+        PatchOperation::UpdateFile { .. } => "update",
+        PatchOperation::DeleteFile { .. } => "delete",
+    }
+}
+
+fn patch_output(call: &ApplyPatchCall, result: Result<String, String>) -> Item {
+    let (status, output) = match result {
+        Ok(text) => (Status::Completed, text),
+        Err(text) => (Status::Failed, text),
+    };
+    Item::ApplyPatchCallOutput(ApplyPatchCallOutput {
+        id: None,
+        call_id: call.call_id.clone(),
+        status,
+        output: Some(output),
+    })
+}
+
+/// The bytes of a file that came with a message: a data URL, or base64 alone.
+fn decode(name: &str, data: &str) -> Result<Bytes, Failure> {
+    let text = match data.strip_prefix("data:") {
+        Some(url) => url.split_once(',').map_or("", |(_, data)| data),
+        None => data,
+    };
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text.trim());
+    let wrong =
+        |error| Failure::prompt(format!("The content of file '{name}' is neither a data URL nor base64: {error}."));
+    bytes.map(Bytes::from).map_err(wrong)
+}

@@ -1,0 +1,177 @@
+//! What is kept of a command's output: its head, told while the command runs, and its tail, told when it has ended.
+
+use std::collections::VecDeque;
+
+use super::event::Written;
+
+/// Keeps the beginning and the end of what a command writes to both of its streams together. What it hands out to be told, put together, is what
+/// it keeps.
+pub(super) struct Clip {
+    /// Characters the head still takes.
+    head_left: usize,
+    /// Characters of the tail.
+    tail_most: usize,
+    /// Whether there is room to say that something was left out.
+    says_so: bool,
+    kept: [String; 2],
+    tail: VecDeque<(Stream, String)>,
+    tail_chars: usize,
+    left_out: [usize; 2],
+}
+
+/// Which of a command's streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stream {
+    Stdout = 0,
+    Stderr = 1,
+}
+
+/// Limit in characters below which nothing says that something was left out.
+const TOO_SHORT_TO_SAY: usize = 200;
+
+/// Characters that saying so takes at most, in both streams.
+const SAYING_SO: usize = 100;
+
+/// Characters that the tail may have beyond twice its length before it is trimmed.
+const HELD_BEYOND: usize = 1024;
+
+impl Stream {
+    /// Text of this stream, to be told.
+    pub fn wrote(self, text: String) -> Written {
+        match self {
+            Stream::Stdout => Written { stdout: Some(text), stderr: None },
+            Stream::Stderr => Written { stdout: None, stderr: Some(text) },
+        }
+    }
+}
+
+impl Clip {
+    /// Keeps at most `chars` characters.
+    pub fn new(chars: u64) -> Clip {
+        let chars = usize::try_from(chars).unwrap_or(usize::MAX);
+        let says_so = chars >= TOO_SHORT_TO_SAY;
+        let room = if says_so { chars - SAYING_SO } else { chars };
+        Clip {
+            head_left: room.div_ceil(2),
+            tail_most: room / 2,
+            says_so,
+            kept: Default::default(),
+            tail: VecDeque::new(),
+            tail_chars: 0,
+            left_out: [0; 2],
+        }
+    }
+
+    /// Takes what came; returns what of it is to be told now.
+    pub fn take(&mut self, stream: Stream, text: &str) -> Option<Written> {
+        let (head, rest) = split(text, self.head_left);
+        if !rest.is_empty() {
+            // Once the head is full, what comes belongs to the tail.
+            self.head_left = 0;
+            self.hold(stream, rest);
+        } else {
+            self.head_left -= head.chars().count();
+        }
+        if head.is_empty() {
+            return None;
+        }
+        self.kept[stream as usize].push_str(head);
+        Some(stream.wrote(head.to_owned()))
+    }
+
+    fn hold(&mut self, stream: Stream, text: &str) {
+        self.tail.push_back((stream, text.to_owned()));
+        self.tail_chars += text.chars().count();
+        // Not for each character that comes: a long piece would be copied as often.
+        if self.tail_chars > self.tail_most.saturating_mul(2).saturating_add(HELD_BEYOND) {
+            self.trim();
+        }
+    }
+
+    fn trim(&mut self) {
+        while self.tail_chars > self.tail_most {
+            let Some((stream, text)) = self.tail.front_mut() else { return };
+            let excess = self.tail_chars - self.tail_most;
+            let (out, rest) = split(text, excess);
+            let count = out.chars().count();
+            self.tail_chars -= count;
+            self.left_out[*stream as usize] += count;
+            if rest.is_empty() {
+                self.tail.pop_front();
+            } else {
+                *text = rest.to_owned();
+            }
+        }
+    }
+
+    /// What is left to be told, and all that is kept of standard output and standard error.
+    pub fn finish(mut self) -> (Vec<Written>, String, String) {
+        self.trim();
+        let mut told = Vec::new();
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let mut rest = String::new();
+            if self.says_so && self.left_out[stream as usize] > 0 {
+                rest = format!("\n[{} characters left out]\n", self.left_out[stream as usize]);
+            }
+            self.tail.iter().filter(|(of, _)| *of == stream).for_each(|(_, text)| rest.push_str(text));
+            if !rest.is_empty() {
+                self.kept[stream as usize].push_str(&rest);
+                told.push(stream.wrote(rest));
+            }
+        }
+        let [stdout, stderr] = self.kept;
+        (told, stdout, stderr)
+    }
+}
+
+/// Splits text behind its first `chars` characters.
+fn split(text: &str, chars: usize) -> (&str, &str) {
+    match text.char_indices().nth(chars) {
+        Some((at, _)) => text.split_at(at),
+        None => (text, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is kept of pieces, checked to be what was told.
+    fn kept(chars: u64, pieces: &[(Stream, &str)]) -> (String, String) {
+        let mut clip = Clip::new(chars);
+        let mut told: Vec<Written> = pieces.iter().filter_map(|(stream, text)| clip.take(*stream, text)).collect();
+        let (rest, stdout, stderr) = clip.finish();
+        told.extend(rest);
+        let of = |part: fn(&Written) -> Option<&String>| told.iter().filter_map(part).cloned().collect::<String>();
+        assert_eq!((of(|w| w.stdout.as_ref()), of(|w| w.stderr.as_ref())), (stdout.clone(), stderr.clone()));
+        (stdout, stderr)
+    }
+
+    #[test]
+    fn head_and_tail_are_kept() {
+        use Stream::{Stderr, Stdout};
+        let of = |chars, pieces: &[(Stream, &str)]| kept(chars, pieces);
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(of(10, &[]), pair("", ""));
+        assert_eq!(of(10, &[(Stdout, "abc"), (Stderr, "dé"), (Stdout, "fghij")]), pair("abcfghij", "dé"));
+        assert_eq!(of(4, &[(Stdout, "äbcdefgh")]), pair("äbgh", ""));
+        assert_eq!(of(5, &[(Stdout, "ab"), (Stderr, "cdef"), (Stdout, "gh")]), pair("abgh", "c"));
+        assert_eq!(of(0, &[(Stdout, "ab"), (Stderr, "c")]), pair("", ""));
+        assert_eq!(of(1, &[(Stdout, "ab")]), pair("a", ""));
+        let long = "x".repeat(1000) + "end";
+        let (stdout, _) = of(300, &[(Stdout, "begin"), (Stdout, &long)]);
+        assert!(stdout.starts_with("begin") && stdout.ends_with("end") && stdout.chars().count() <= 300, "{stdout}");
+        assert!(stdout.contains("\n[808 characters left out]\n"), "{stdout}");
+    }
+
+    #[test]
+    fn what_fits_is_kept_whole_however_it_comes() {
+        let text: String = ('a'..='z').cycle().take(100).collect();
+        for size in 1..=100 {
+            let pieces: Vec<_> = text.as_bytes().chunks(size).map(|c| str::from_utf8(c).expect("ASCII")).collect();
+            let pieces: Vec<_> = pieces.into_iter().map(|piece| (Stream::Stdout, piece)).collect();
+            assert_eq!(kept(100, &pieces).0, text);
+            assert_eq!(kept(1000, &pieces).0, text);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A response's output as it grows: its items, and the events that tell of them, in one order.
+
+use super::event::{Event, Events, What};
+use super::item::{Item, Status};
+use super::response::{self, Failure, Incomplete, Reason, ResponseHead, ResponseObject};
+use crate::base::id;
+
+/// A response that is being made.
+pub(super) struct Output<'a> {
+    events: &'a dyn Events,
+    next: u64,
+    pub response: ResponseObject,
+}
+
+/// How a response ends.
+#[derive(Debug)]
+pub(super) enum End {
+    Completed,
+    Incomplete(Reason),
+    Failed(Failure),
+    Cancelled,
+}
+
+impl Output<'_> {
+    /// Begins a response, and says so.
+    pub async fn begin(head: ResponseHead, events: &dyn Events) -> Output<'_> {
+        let status = if head.background { response::Status::Queued } else { response::Status::InProgress };
+        let mut output = Output { events, next: 0, response: ResponseObject::begun(head, status) };
+        output.send(What::Created { response: output.snapshot() }).await;
+        if status == response::Status::Queued {
+            output.send(What::Queued { response: output.snapshot() }).await;
+            output.response.status = response::Status::InProgress;
+        }
+        output.send(What::InProgress { response: output.snapshot() }).await;
+        output
+    }
+
+    fn snapshot(&self) -> Box<ResponseObject> {
+        Box::new(self.response.clone())
+    }
+
+    /// Tells what happened.
+    pub async fn send(&mut self, what: What) {
+        let sequence_number = self.next;
+        self.next += 1;
+        self.events.send(Event { sequence_number, what }).await;
+    }
+
+    /// Adds an item that is not done yet; returns its place.
+    pub async fn add(&mut self, item: Item) -> usize {
+        let output_index = self.response.output.len();
+        self.response.output.push(item.clone());
+        self.send(What::ItemAdded { output_index, item }).await;
+        output_index
+    }
+
+    /// An item is as it stays.
+    pub async fn done(&mut self, output_index: usize, item: Item) {
+        if let Some(place) = self.response.output.get_mut(output_index) {
+            *place = item.clone();
+        }
+        self.send(What::ItemDone { output_index, item }).await;
+    }
+
+    /// Adds an item that is done at once.
+    pub async fn put(&mut self, item: Item) {
+        let index = self.add(begun(item.clone())).await;
+        self.done(index, item).await;
+    }
+
+    /// Ends the response. A cancelled one ends without an event.
+    pub async fn end(mut self, end: End, usage: super::model::Usage, now_s: i64) -> ResponseObject {
+        let response = &mut self.response;
+        response.usage = Some(usage.into());
+        response.status = match &end {
+            End::Completed => response::Status::Completed,
+            End::Incomplete(_) => response::Status::Incomplete,
+            End::Failed(_) => response::Status::Failed,
+            End::Cancelled => response::Status::Cancelled,
+        };
+        let response = match end {
+            End::Completed => {
+                response.completed_at = Some(now_s);
+                What::Completed { response: self.snapshot() }
+            }
+            End::Incomplete(reason) => {
+                response.incomplete_details = Some(Incomplete { reason });
+                What::Incomplete { response: self.snapshot() }
+            }
+            End::Failed(failure) => {
+                response.error = Some(failure);
+                What::Failed { response: self.snapshot() }
+            }
+            End::Cancelled => return self.response,
+        };
+        self.send(response).await;
+        self.response
+    }
+}
+
+/// A new id for an item like this.
+pub(super) fn new_id(item: &Item) -> String {
+    id::new(item.id_prefix())
+}
+
+/// An item with a new id.
+pub(super) fn named(mut item: Item) -> Item {
+    item.set_id(new_id(&item));
+    item
+}
+
+/// How an item looks that is only begun.
+fn begun(mut item: Item) -> Item {
+    match &mut item {
+        Item::FunctionCall(call) => {
+            call.status = Some(Status::InProgress);
+            call.arguments.clear();
+        }
+        Item::ShellCall(call) => {
+            call.status = Some(Status::InProgress);
+            call.action = super::item::ShellAction::default();
+        }
+        Item::ShellCallOutput(output) => {
+            output.status = Some(Status::InProgress);
+            output.output.clear();
+        }
+        Item::ApplyPatchCall(call) => call.status = Some(Status::InProgress),
+        Item::Reasoning(reasoning) => {
+            reasoning.status = Some(Status::InProgress);
+            reasoning.content.clear();
+            reasoning.summary.clear();
+        }
+        Item::Compaction(compaction) => compaction.encrypted_content.clear(),
+        _ => {}
+    }
+    item
+}
