@@ -72,6 +72,9 @@ impl Drop for Served {
 
 impl Bench {
     pub fn http(&mut self) {
+        if self.wants("serve_start") {
+            self.start_of_service();
+        }
         if self.wants("http_run") {
             let served = Served::start(&["--in-memory"]);
             let client = std::cell::RefCell::new(served.client(None));
@@ -90,6 +93,21 @@ impl Bench {
         if self.wants("upload") {
             self.upload();
         }
+    }
+
+    /// From the start of the process, over a store that is there, to the answer of a first run.
+    fn start_of_service(&mut self) {
+        let dir = tempfile::tempdir_in(build_dir()).expect("the build folder can be written");
+        let place = dir.path().to_str().expect("it is text");
+        let first = || {
+            let started = Instant::now();
+            let served = Served::start(&["--store", place]);
+            echo(&mut served.client(None));
+            started.elapsed()
+        };
+        first();
+        let times = (0..21).map(|_| first()).collect();
+        self.at_most("serve_start", "ms", 50.0, millis(median(times)));
     }
 
     /// As many runs as there is time for; then half as many, looked at one by one.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
-use super::body::{Fault, Reader};
+use super::body::{Fault, Reader, declared};
 use super::containers::find;
 use super::error::ApiError;
 use super::fields::Fields;
@@ -91,6 +91,7 @@ pub(super) async fn import(
     }
     let container = find(&service, &caller, &id).await?;
     let config = &service.0.config;
+    service.make_room(&caller, declared(&parts.headers).unwrap_or(0)).await?;
     let mut reader = Reader::new(&parts.headers, body, config.upload_bytes, config)?;
     let (sender, pieces) = mpsc::channel(WAITING);
     let fault = Fault::default();

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use tokio::time::timeout;
 
+use super::bodies;
 use super::config::ApiConfig;
 use super::error::ApiError;
 
@@ -21,8 +22,7 @@ pub(super) struct Reader {
 impl Reader {
     /// Refuses at once what declares itself too long.
     pub fn new(headers: &HeaderMap, body: Body, limit: u64, config: &ApiConfig) -> Result<Reader, ApiError> {
-        let declared = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-        if declared.is_some_and(|length| length > limit) {
+        if declared(headers).is_some_and(|length| length > limit) {
             return Err(ApiError::too_large(limit));
         }
         Ok(Reader { stream: body.into_data_stream(), left: limit, limit, timeout: config.body_timeout })
@@ -33,6 +33,9 @@ impl Reader {
         let piece = match timeout(self.timeout, self.stream.next()).await {
             Err(_) => return Err(ApiError::body_timeout()),
             Ok(None) => return Ok(None),
+            Ok(Some(Err(error))) if bodies::is_exhausted(&error) => {
+                return Err(ApiError::rate_limited("memory for request bodies", 1));
+            }
             Ok(Some(Err(_))) => return Err(ApiError::bad_request("The request's body ended early or is malformed.")),
             Ok(Some(Ok(piece))) => piece,
         };
@@ -65,6 +68,11 @@ impl Reader {
         });
         Body::from_stream(stream)
     }
+}
+
+/// The length that a body is declared to have.
+pub(super) fn declared(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Where [`Reader::into_body`] leaves what went wrong.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::keys::Quotas;
 use crate::base::Limits;
 
 /// What a [`Service`](super::Service) allows. The default suits one machine of a few cores.
@@ -13,6 +14,8 @@ pub struct ApiConfig {
     pub body_bytes: u64,
     /// Largest file that is uploaded, and largest archive that is unpacked in a container, in bytes.
     pub upload_bytes: u64,
+    /// Request bodies in memory, of all requests together, in bytes; more is 429. At least as much as the largest body.
+    pub bodies_bytes: u64,
     /// Header fields of a request.
     pub headers: usize,
     /// A request's line and header fields, in bytes. At least 8,192.
@@ -27,6 +30,8 @@ pub struct ApiConfig {
     pub execs: usize,
     /// Commands that wait for their turn, for each key; one more is 429.
     pub queue: usize,
+    /// What keys may use that have no quota of their own, and whoever asks while there are no keys.
+    pub quotas: Quotas,
     /// How long a command waits for its turn before it is 429.
     pub queue_timeout: Duration,
     /// Responses that are being made at a time, of all keys together; one more is 429.
@@ -55,6 +60,7 @@ impl Default for ApiConfig {
             limits: Limits::default(),
             body_bytes: 64 << 20,
             upload_bytes: 513 << 20,
+            bodies_bytes: 2 << 30,
             headers: 100,
             header_bytes: 64 << 10,
             header_timeout: Duration::from_secs(10),
@@ -63,6 +69,7 @@ impl Default for ApiConfig {
             execs: 256,
             queue: 256,
             responses: 4096,
+            quotas: Quotas::default(),
             queue_timeout: Duration::from_secs(30),
             outputs_bytes: 64 << 20,
             outputs_files: 10_000,

@@ -29,6 +29,7 @@ pub(super) async fn run(
 ) -> Result<Response, ApiError> {
     let asked: ExecRequest = json::read(&service, request).await?;
     let container = containers::find(&service, &caller, &id).await?;
+    service.make_room(&caller, 0).await?;
     let streamed = asked.stream.unwrap_or(false);
     let command = asked.command.clone();
     let (exec, options) = understand(asked, &container.settings.limits)?;

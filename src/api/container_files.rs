@@ -59,6 +59,7 @@ pub(super) async fn create(
         (None, None) => return Err(ApiError::missing_parameter("file")),
     };
     let path = place_of(&service, param, &name)?;
+    service.make_room(&caller, content.len() as u64).await?;
     write(&service, &container.id, &path, content).await?;
     let attr = service.0.containers.stat(&Ref::Container(container.id.clone()), &path).await?;
     Ok(Json(object(&container.id, &path, &attr, "user")))

@@ -41,6 +41,7 @@ pub(super) async fn plan(service: &Service, caller: &Caller, asked: CreateContai
     let settings = asked.settings(defaults(service))?;
     let files = container_files::copies(service, caller, asked.file_ids.as_deref().unwrap_or_default()).await?;
     let skills = skills::for_container(service, caller, asked.skills.unwrap_or_default()).await?;
+    service.make_room(caller, 0).await?;
     Ok(Plan { owner: caller.owner(), settings, files, skills })
 }
 

@@ -6,6 +6,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::agent::{Failure, Refusal};
 
@@ -24,12 +25,18 @@ pub(super) struct ApiError {
     retry_after: Option<u64>,
     /// What to say to clients that would retry this status by themselves.
     should_retry: Option<bool>,
+    /// For merges: what goes against each other, path by path.
+    conflicts: Vec<Value>,
 }
 
 /// The body of an error.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct ErrorBody<'a> {
     error: ErrorDetail<'a>,
+    /// Of a merge that was refused: each path with what either side did to it.
+    #[serde(skip_serializing_if = "<[Value]>::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    conflicts: &'a [Value],
 }
 
 /// What went wrong.
@@ -55,6 +62,7 @@ impl ApiError {
             message: message.into(),
             retry_after: None,
             should_retry: None,
+            conflicts: Vec::new(),
         }
     }
 
@@ -192,6 +200,32 @@ impl ApiError {
         ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "insufficient_quota", message).code("storage_full").not_again()
     }
 
+    /// 413: a key's quota of stored bytes has no room for so many `more`; 429 when it is used up already.
+    pub fn over_stored_quota(most: u64, used: u64, more: u64) -> ApiError {
+        let message = format!(
+            "This key's quota of stored bytes is {most}; {used} are in use, {more} more do not fit. Remove files, skills, containers or snapshots.",
+        );
+        let status = if more > 0 { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::TOO_MANY_REQUESTS };
+        ApiError::new(status, "insufficient_quota", message).code("stored_quota_exceeded").not_again()
+    }
+
+    /// 400, 414, 431 …: what came is no request at all.
+    pub fn not_http(status: StatusCode) -> ApiError {
+        let (message, code) = match status {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+                ("The request's header fields are too large.", "too_many_headers")
+            }
+            StatusCode::URI_TOO_LONG => ("The request's URL is too long.", "url_too_long"),
+            _ => ("What was sent is not an HTTP request.", "invalid_http"),
+        };
+        ApiError::request(status, message).code(code)
+    }
+
+    /// 409: a merge that does not go together, with everything that stands against it.
+    pub fn merge_conflict(message: String, conflicts: Vec<Value>) -> ApiError {
+        ApiError { conflicts, ..ApiError::conflict("merge_conflict", message).not_again() }
+    }
+
     /// 413.
     pub fn too_large(limit: u64) -> ApiError {
         ApiError::request(
@@ -259,7 +293,7 @@ impl ApiError {
     pub fn body(&self) -> Vec<u8> {
         let error =
             ErrorDetail { message: &self.message, r#type: self.kind, param: self.param.as_deref(), code: self.code };
-        serde_json::to_vec(&ErrorBody { error }).unwrap_or_default()
+        serde_json::to_vec(&ErrorBody { error, conflicts: &self.conflicts }).unwrap_or_default()
     }
 }
 

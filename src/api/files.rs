@@ -61,6 +61,7 @@ pub(super) async fn create(
     let seconds = expiry(anchor.as_deref(), seconds)?.or((purpose == Purpose::Batch).then_some(BATCH_SECONDS));
     let Some((filename, content)) = upload else { return Err(ApiError::missing_parameter("file")) };
     check_name(&filename)?;
+    service.make_room(&caller, content.len() as u64).await?;
     let body = Body { filename, purpose, bytes: content.len() as u64 };
     let mut record = kept::record(&caller, KIND, id::new("file-"), &body)?;
     record.expires_at_ms = seconds.map(|seconds| record.created_at_ms + seconds * 1000);

@@ -36,6 +36,7 @@ pub(super) struct Gate {
 #[derive(Clone)]
 pub(super) struct Caller {
     key: Option<Arc<Key>>,
+    quotas: Quotas,
     request_id: Arc<str>,
 }
 
@@ -67,9 +68,7 @@ impl Caller {
 
     /// How much of it.
     pub fn quotas(&self) -> &Quotas {
-        const NONE: &Quotas =
-            &Quotas { requests_per_minute: None, fuel_per_minute: None, concurrent_execs: None, memory_bytes: None };
-        self.key.as_ref().map_or(NONE, |key| &key.quotas)
+        &self.quotas
     }
 }
 
@@ -83,6 +82,10 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
         Ok(caller) => {
             let key = caller.share().to_owned();
             request.extensions_mut().insert(caller);
+            let (head, body) = request.into_parts();
+            // Kept until there is an answer: until then somebody may have the bytes.
+            let (body, _hold) = gate.service.0.bodies.count(body);
+            let request = Request::from_parts(head, body);
             // A handler that panics is a bug; it must not take the connection and the other requests on it along.
             let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
             (answer.unwrap_or_else(|_| ApiError::internal().into_response()), key)
@@ -121,7 +124,9 @@ impl Gate {
         }
         let needed = needed(request.method(), request.uri().path());
         let key = self.key(request.headers(), needed)?;
-        let caller = Caller { key, request_id: request_id.clone() };
+        let default = &self.service.0.config.quotas;
+        let quotas = key.as_ref().map_or_else(|| default.clone(), |key| key.quotas.or(default));
+        let caller = Caller { key, quotas, request_id: request_id.clone() };
         self.service.0.admission.request(caller.share(), caller.quotas())?;
         Ok(caller)
     }

@@ -23,6 +23,7 @@ pub(super) async fn metrics(State(service): State<Service>) -> Response {
     service.0.metrics.execs_running.set(running as i64);
     service.0.metrics.execs_waiting.set(waiting as i64);
     service.0.metrics.responses_running.set(service.0.runs.len() as i64);
+    service.0.metrics.body_bytes.set(service.0.bodies.held() as i64);
     let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, format)], service.0.metrics.page()).into_response()
 }

@@ -85,6 +85,7 @@ pub(super) async fn snapshot(
 ) -> Answered<SnapshotObject> {
     let asked: SnapshotRequest = json::read(&service, request).await?;
     let container = find(&service, &caller, &id).await?;
+    service.make_room(&caller, 0).await?;
     Ok(Json(service.0.containers.snapshot(&container.id, asked.name.as_deref()).await?.into()))
 }
 
@@ -139,6 +140,7 @@ pub(super) async fn fork(
 ) -> Answered<ContainerObject> {
     let asked: ForkRequest = json::read(&service, request).await?;
     let container = find(&service, &caller, &id).await?;
+    service.make_room(&caller, 0).await?;
     let from = match &asked.from {
         Some(from) => state(&service, &caller, "from", from).await?,
         None => Ref::Container(container.id),

@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use super::error::ApiError;
 use super::gate::Caller;
 use super::service::Service;
+use crate::base::Hash;
 use crate::storage::{Change, Commit, DocumentQuery, DocumentRecord, LIST_LIMIT, Order, Store, StoreError};
 use crate::vfs::{Clock as _, SystemClock, Tree, TreeLoader};
 
@@ -120,6 +121,12 @@ impl Kept {
         let remove = |(kind, id): (&str, &str)| Change::RemoveDocument { kind: kind.into(), id: id.into() };
         let changes = which.into_iter().map(remove).collect();
         Ok(self.store.commit(Commit { changes, ..Commit::default() }).await?)
+    }
+
+    /// Bytes of the files of a stored tree beyond its image's. Reading it may block.
+    pub fn size(&self, root: Hash) -> Result<u64, ApiError> {
+        let tree = Tree::load(&self.loader, root).map_err(StoreError::Blob)?;
+        Ok(tree.usage().bytes)
     }
 
     /// The files that a document leads to. Reading them may block.

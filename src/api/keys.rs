@@ -41,6 +41,21 @@ pub struct Quotas {
     pub concurrent_execs: Option<u32>,
     /// Memory limits of the commands that run at a time, together, in bytes.
     pub memory_bytes: Option<u64>,
+    /// Files, skills, containers and snapshots that its owner keeps, in bytes.
+    pub stored_bytes: Option<u64>,
+}
+
+impl Quotas {
+    /// These, and where they say nothing, others.
+    pub fn or(&self, others: &Quotas) -> Quotas {
+        Quotas {
+            requests_per_minute: self.requests_per_minute.or(others.requests_per_minute),
+            fuel_per_minute: self.fuel_per_minute.or(others.fuel_per_minute),
+            concurrent_execs: self.concurrent_execs.or(others.concurrent_execs),
+            memory_bytes: self.memory_bytes.or(others.memory_bytes),
+            stored_bytes: self.stored_bytes.or(others.stored_bytes),
+        }
+    }
 }
 
 /// A key, without its secret.

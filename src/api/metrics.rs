@@ -19,6 +19,8 @@ pub(super) struct Metrics {
     pub connections: Gauge,
     /// WebSockets open.
     pub sockets: Gauge,
+    /// Bytes of request bodies in memory.
+    pub body_bytes: Gauge,
     /// Commands running.
     pub execs_running: Gauge,
     /// Commands waiting for their turn.
@@ -61,6 +63,8 @@ impl Metrics {
         registry.register("http_connections", "Connections open", connections.clone());
         let sockets = Gauge::default();
         registry.register("websockets", "WebSockets open", sockets.clone());
+        let body_bytes = Gauge::default();
+        registry.register("request_body_bytes", "Request bodies in memory, in bytes", body_bytes.clone());
         let execs_running = Gauge::default();
         registry.register("execs_running", "Commands running", execs_running.clone());
         let execs_waiting = Gauge::default();
@@ -77,6 +81,7 @@ impl Metrics {
             request_seconds,
             connections,
             sockets,
+            body_bytes,
             execs_running,
             execs_waiting,
             responses_running,

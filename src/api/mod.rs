@@ -12,6 +12,8 @@
 mod admission;
 mod archive;
 mod audit;
+mod bare;
+mod bodies;
 mod body;
 mod config;
 mod container_exec;
@@ -55,6 +57,7 @@ mod skill_folder;
 mod skills;
 mod socket;
 mod sse;
+mod stored;
 mod terminal;
 mod tty;
 mod upkeep;

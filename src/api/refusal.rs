@@ -1,11 +1,14 @@
 //! What the rooms below refuse, in the reference's statuses and words.
 
+use serde_json::{Value, json};
+
 use super::error::ApiError;
+use super::wire;
 use crate::base::Errno;
 use crate::container::ContainerError;
 use crate::sandbox::Finished;
 use crate::storage::StoreError;
-use crate::vfs::{ExportError, ImportError};
+use crate::vfs::{Conflict, ExportError, ImportError};
 
 impl From<ContainerError> for ApiError {
     fn from(error: ContainerError) -> ApiError {
@@ -26,7 +29,9 @@ impl From<ContainerError> for ApiError {
             ContainerError::Export(ExportError::Path { errno, .. }) | ContainerError::Path { errno, .. } => {
                 at_path(errno, &text)
             }
-            ContainerError::Conflicts(_) => ApiError::conflict("merge_conflict", sentence(&text)).not_again(),
+            ContainerError::Conflicts(all) => {
+                ApiError::merge_conflict(sentence(&text), all.iter().map(conflict).collect())
+            }
             ContainerError::ReadOnly(_) => ApiError::forbidden("read_only", sentence(&text)),
             ContainerError::Exec(error) => super::exec::failed(&error),
             ContainerError::Store(error) => error.into(),
@@ -54,6 +59,12 @@ impl From<StoreError> for ApiError {
 fn not_kept(why: ContainerError, finished: &Finished) -> ApiError {
     tracing::warn!(%why, outcome = ?finished.outcome, "a command ran, but what it did could not be kept");
     ApiError::from(why).not_again()
+}
+
+/// A conflict, for programs.
+fn conflict(conflict: &Conflict) -> Value {
+    let (ours, theirs) = (wire::change(conflict.ours), wire::change(conflict.theirs));
+    json!({ "path": String::from_utf8_lossy(&conflict.path), "ours": ours, "theirs": theirs })
 }
 
 /// A fault of ours: the log has it, the client does not.

@@ -1,5 +1,6 @@
 //! Connections: accepting them, TLS, HTTP/1.1 and HTTP/2, and how the service stops.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,10 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -22,6 +25,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 use tower::ServiceExt as _;
 
+use super::bare::{Answers, Connection};
 use super::config::ApiConfig;
 use super::router::router;
 use super::service::Service;
@@ -163,15 +167,18 @@ impl Connections {
         watcher: Watcher,
     ) {
         let asked = Arc::new(AtomicBool::new(false));
-        let router = self.router.clone().map_request({
-            let asked = asked.clone();
-            move |request| {
+        let answers = Answers::default();
+        let router = self.router.clone();
+        let service = service_fn({
+            let (asked, answers) = (asked.clone(), answers.clone());
+            move |request: Request<Incoming>| {
                 asked.store(true, Ordering::Relaxed);
-                request
+                let (router, answer) = (router.clone(), answers.clone());
+                async move { Ok::<_, Infallible>(router.oneshot(request).await?.map(|body| answer.watch(body))) }
             }
         });
-        let service = TowerToHyperService::new(router);
-        let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let stream = TokioIo::new(Connection::new(stream, answers));
+        let connection = self.builder.serve_connection_with_upgrades(stream, service);
         // Until the first bytes have told the version, nothing else limits the time they may take.
         let silence = async {
             sleep(self.service.0.config.header_timeout).await;

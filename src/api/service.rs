@@ -6,6 +6,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::admission::Admission;
 use super::audit::Audit;
+use super::bodies::Bodies;
 use super::config::ApiConfig;
 use super::idempotency::Running;
 use super::kept::{self, Kept};
@@ -14,6 +15,7 @@ use super::metrics::Metrics;
 use super::response_run::Runs;
 use super::response_store::Alive;
 use super::socket::Sockets;
+use super::stored::Stored;
 use crate::agent::Agent;
 use crate::container::Containers;
 use crate::sandbox::Image;
@@ -35,6 +37,10 @@ pub(super) struct Inner {
     pub notes: Mutex<()>,
     pub keys: Keys,
     pub admission: Admission,
+    /// Memory for request bodies.
+    pub bodies: Arc<Bodies>,
+    /// What was counted for quotas of stored bytes.
+    pub stored: Stored,
     pub audit: Audit,
     /// Requests with an idempotency key that run.
     pub running: Running,
@@ -52,6 +58,7 @@ impl Service {
     pub fn new(containers: Containers, agent: Agent, keys: Keys, config: ApiConfig) -> Service {
         let (runs, alive) = (Arc::new(Runs::new(config.responses)), Alive::default());
         let admission = Admission::new(config.execs, config.queue, config.queue_timeout);
+        let bodies = Bodies::new(config.bodies_bytes);
         let (stopping, _) = watch::channel(false);
         let kept = Kept::new(containers.store().clone());
         let (metrics, started_at) = (Metrics::new(), kept::now_ms().div_euclid(1000));
@@ -68,6 +75,8 @@ impl Service {
             notes,
             keys,
             admission,
+            bodies,
+            stored: Stored::default(),
             audit,
             running,
             sockets,

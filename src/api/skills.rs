@@ -32,8 +32,8 @@ const SKILLS: &[u8] = b"/mnt/skills";
 const NAMES: usize = 10_000;
 
 /// The kind of their documents; a version's has its skill's id after it.
-const SKILL: &str = "skill";
-const VERSION: &str = "skill_version:";
+pub(super) const SKILL: &str = "skill";
+pub(super) const VERSION: &str = "skill_version:";
 
 /// What is kept of a skill.
 #[derive(Serialize, Deserialize)]
@@ -65,6 +65,7 @@ pub(super) async fn create(
 ) -> Answered<SkillObject> {
     let (folder, fields) = upload(&service, request).await?;
     fields.finish()?;
+    service.make_room(&caller, folder.tree.usage().bytes).await?;
     let (name, description) = (folder.name.clone(), folder.description.clone());
     let body = Skill { default_version: 1, latest_version: 1, name, description };
     let skill = kept::record(&caller, SKILL, id::new("skill_"), &body)?;
@@ -207,6 +208,7 @@ pub(super) async fn create_version(
     let (folder, mut fields) = upload(&service, request).await?;
     let default = fields.boolean("default")?.unwrap_or(false);
     fields.finish()?;
+    service.make_room(&caller, folder.tree.usage().bytes).await?;
     let _one_at_a_time = service.0.notes.lock().await;
     let mut skill = find(&service, &caller, &id).await?;
     let body: Skill = kept::body(&skill)?;

@@ -55,6 +55,9 @@ pub struct CreateArgs {
     /// Memory limits of the commands that run at a time, together.
     #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
     pub memory: Option<u64>,
+    /// Files, skills, containers and snapshots that its owner keeps.
+    #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
+    pub stored: Option<u64>,
 }
 
 /// What a key may do; each includes those before it.
@@ -87,6 +90,7 @@ async fn create(store: &Store, new: &CreateArgs, json: bool) -> Result<()> {
         fuel_per_minute: new.fuel_per_minute,
         concurrent_execs: new.execs,
         memory_bytes: new.memory,
+        stored_bytes: new.stored,
     };
     let scope = match new.scope {
         ScopeArg::Read => Scope::Read,

@@ -15,7 +15,7 @@ use crate::agent::model::Models;
 use crate::agent::{Agent, AgentConfig};
 use crate::api::{self, ApiConfig, Keys, Service};
 use crate::container::Containers;
-use crate::sandbox::Engine;
+use crate::sandbox::{Engine, Image};
 use crate::storage::{Store, StoreConfig};
 
 /// What `--insecure` must be followed by for a service without keys that others can reach.
@@ -37,9 +37,13 @@ pub fn serve(args: &ServeArgs) -> Result<u8> {
         anyhow::Ok(api::tls(&read(certificates)?, &read(key)?)?)
     });
     let tls = tls.transpose()?;
-    let engine = Engine::new(&settings.engine).map_err(|e| anyhow::anyhow!("the engine cannot be started: {e:#}"))?;
-    let image = setup::image(&engine, settings.image.as_deref())?;
-    let store = store(&settings)?;
+    // The store waits for the disk while the engine and the image are made ready.
+    let (store, image) = std::thread::scope(|scope| {
+        let store = scope.spawn(|| store(&settings));
+        let image = image(&settings)?;
+        let store = store.join().map_err(|_| anyhow::anyhow!("the store cannot be opened"))?;
+        anyhow::Ok((store?, image))
+    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("the runtime cannot be started")?.block_on(async {
         let keys = Keys::new(Keys::read(&store).await?);
@@ -64,6 +68,12 @@ pub fn serve(args: &ServeArgs) -> Result<u8> {
         api::serve(listener, tls, service, stop).await?;
         Ok(0)
     })
+}
+
+/// Starts the engine and opens the image.
+fn image(settings: &Settings) -> Result<Image> {
+    let engine = Engine::new(&settings.engine).map_err(|e| anyhow::anyhow!("the engine cannot be started: {e:#}"))?;
+    setup::image(&engine, settings.image.as_deref())
 }
 
 /// Opens the store.

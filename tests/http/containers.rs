@@ -278,13 +278,18 @@ fn a_container_has_a_past_and_relatives() {
     let merged = client.post(&format!("{path}/merge"), &json!({ "from": fork_id })).ok();
     assert_eq!(merged["kind"], "merge");
     assert_eq!(exec(&mut client, &id, "cat /mnt/data/[abc]")["stdout"], "2\nb\nc\n");
-    exec(&mut client, &fork_id, "echo ours > /mnt/data/c");
-    exec(&mut client, &id, "echo theirs > /mnt/data/c");
+    exec(&mut client, &fork_id, "echo ours > /mnt/data/c; rm /mnt/data/a");
+    exec(&mut client, &id, "echo theirs > /mnt/data/c; echo 3 > /mnt/data/a");
     let answer = client.post(&format!("{path}/merge"), &json!({ "from": fork_id }));
     assert_eq!(answer.headers["x-should-retry"], "false");
     let (status, code, message) = answer.error();
     assert_eq!((status, code.as_str()), (409, "merge_conflict"));
-    assert!(message.contains("/mnt/data/c"), "{message}");
+    assert!(message.contains("2 paths"), "{message}");
+    let conflicts = json!([
+        { "path": "/mnt/data/a", "ours": "modified", "theirs": "removed" },
+        { "path": "/mnt/data/c", "ours": "modified", "theirs": "modified" },
+    ]);
+    assert_eq!(answer.json()["conflicts"], conflicts);
 
     client.post(&format!("{path}/restore"), &json!({ "from": format!("{id}@2") })).ok();
     assert_eq!(exec(&mut client, &id, "cat /mnt/data/*")["stdout"], "1\n");

@@ -88,13 +88,11 @@ fn bodies_that_are_not_what_they_say() {
         ("\u{7f}", 400),
     ] {
         let answer = client.request("POST", "/v1/run", &[("content-type", kind)], b"script=echo");
-        if answer.body.is_empty() {
-            // What is no header at all is refused before there is a request.
-            assert_eq!(answer.status, 400);
-            client = server.client();
-            continue;
-        }
         assert_eq!(answer.error().0, expected, "{kind}");
+        if answer.headers.contains_key("connection") {
+            // What is no header at all is refused before there is a request, and ends the connection.
+            client = server.client();
+        }
     }
     for parts in [
         &[("script", None, &b"\xff"[..])][..],
@@ -170,7 +168,7 @@ fn headers_and_bodies_have_limits() {
         let many: String = (0..count).map(name).collect();
         let large = if bytes > 0 { format!("x: {}\r\n", "y".repeat(bytes)) } else { String::new() };
         client.raw(format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{many}{large}\r\n").as_bytes());
-        assert_eq!(client.head().0, 431, "{count} {bytes}");
+        assert_eq!(client.answer().error().0, 431, "{count} {bytes}");
     }
     let many: String = (0..99).map(name).collect();
     let mut client = server.client();
@@ -190,6 +188,62 @@ fn headers_and_bodies_have_limits() {
             .as_bytes(),
     );
     assert_eq!(client.answer().error().0, 413, "by what it sends");
+}
+
+#[test]
+fn what_is_no_request_is_told_so_in_the_envelope() {
+    let server = Server::start();
+    for (sent, status) in [
+        (&b"nonsense\r\n\r\n"[..], 400),
+        (b"GET / HTTP/3.9\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nhost localhost\r\n\r\n", 400),
+        (b"GET /\x00 HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello, TLS", 400),
+    ] {
+        let mut client = server.client();
+        client.raw(sent);
+        let answer = client.answer();
+        assert_eq!(answer.headers["connection"], "close");
+        assert_eq!(answer.error().0, status, "{sent:?}");
+        assert!(client.is_closed());
+        // The same after requests that were fine.
+        let mut client = server.client();
+        assert_eq!(client.get("/healthz").status, 200);
+        client.raw(sent);
+        assert_eq!(client.answer().error().0, status, "{sent:?}");
+    }
+    let mut client = server.client();
+    client.raw(format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(70_000)).as_bytes());
+    assert!([414, 431].contains(&client.answer().error().0));
+}
+
+#[test]
+fn what_looks_like_an_answer_is_a_file_like_any_other() {
+    let server = Server::start();
+    let mut client = server.client();
+    let text = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let file = client.form("/v1/files", &[("purpose", None, b"user_data"), ("file", Some("a"), text)]).ok();
+    let path = format!("/v1/files/{}/content", file["id"].as_str().expect("an id"));
+    assert_eq!(client.get(&path).body, text);
+}
+
+#[test]
+fn bodies_in_memory_have_a_limit_together() {
+    let server = Server::with(ApiConfig { bodies_bytes: 100_000, ..ApiConfig::default() }, []);
+    let (mut holding, mut other) = (server.client(), server.client());
+    let begun = format!(
+        "POST /v1/run HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 90002\r\n\r\n\"{}",
+        "x".repeat(90_000)
+    );
+    holding.raw(begun.as_bytes());
+    let body = json!({ "script": ":", "stdin": "x".repeat(50_000) });
+    server.until("coquina_request_body_bytes 90001");
+    let answer = other.post("/v1/run", &body);
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!((answer.error().0, answer.error().1.as_str()), (429, "rate_limit_exceeded"));
+    holding.raw(b"\"");
+    assert_eq!(holding.answer().error().0, 400, "a text is no run");
+    assert_eq!(server.client().post("/v1/run", &body).status, 200, "there is room again");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use coquina::api::{ApiConfig, Key, Keys, NewKey, Quotas, Scope};
 use serde_json::json;
 
+use super::client::{Answer, Client};
 use super::server::Server;
 
 fn key(name: &str, scope: Scope, quotas: Quotas) -> (Key, String) {
@@ -52,4 +53,60 @@ fn quotas_are_a_key_s_own() {
     let answer = client.post("/v1/run", &run);
     assert!(answer.headers["retry-after"].parse::<u64>().expect("seconds") > 1);
     assert_eq!(answer.error().1, "rate_limit_exceeded");
+}
+
+#[test]
+fn what_is_stored_has_a_quota() {
+    let quotas = Quotas { stored_bytes: Some(10_000), ..Quotas::default() };
+    let (small, secret) = key("small", Scope::Exec, quotas);
+    let (other, other_secret) = key("other", Scope::Exec, Quotas::default());
+    let server = Server::with(ApiConfig::default(), [small, other]);
+    let mut client = server.client();
+    client.key = Some(other_secret);
+    upload(&mut client, 9_000).ok();
+    client.key = Some(secret);
+    let file = upload(&mut client, 6_000).ok();
+    let answer = upload(&mut client, 6_000);
+    assert_eq!(answer.headers["x-should-retry"], "false");
+    let (status, code, message) = answer.error();
+    assert_eq!((status, code.as_str()), (413, "stored_quota_exceeded"));
+    assert!(message.contains("10000") && message.contains("6000 are in use, 6"), "{message}");
+
+    let container = client.post("/v1/containers", &json!({ "name": "c" })).ok();
+    let path = format!("/v1/containers/{}", container["id"].as_str().expect("an id"));
+    let exec =
+        |client: &mut Client, command: &str| client.post(&format!("{path}/exec"), &json!({ "command": command }));
+    let form = [("file", Some("a"), [b'x'; 5_000].as_slice())];
+    assert_eq!(client.form(&format!("{path}/files"), &form).error().0, 413);
+    assert_eq!(
+        exec(&mut client, "head -c 8000 /dev/zero > /mnt/data/z").status,
+        200,
+        "a command may go beyond it once"
+    );
+    // The count that allowed it is good for seconds; an upload that it refuses counts again.
+    assert_eq!(upload(&mut client, 6_000).error().0, 413);
+    assert_eq!(exec(&mut client, "true").error().1, "stored_quota_exceeded");
+    assert_eq!(client.post("/v1/containers", &json!({ "name": "d" })).error().0, 429);
+    client.delete(&format!("/v1/files/{}", file["id"].as_str().expect("an id"))).ok();
+    assert_eq!(exec(&mut client, "rm /mnt/data/z").status, 200, "what was removed counts no more");
+    upload(&mut client, 9_000).ok();
+}
+
+fn upload(client: &mut Client, bytes: usize) -> Answer {
+    client.form("/v1/files", &[("purpose", None, b"user_data"), ("file", Some("a.txt"), &vec![b'x'; bytes])])
+}
+
+#[test]
+fn keys_without_a_quota_have_the_service_s() {
+    let quotas = Quotas { requests_per_minute: Some(2), ..Quotas::default() };
+    let own = Quotas { requests_per_minute: Some(4), ..Quotas::default() };
+    let (plain, plain_secret) = key("plain", Scope::Exec, Quotas::default());
+    let (own, own_secret) = key("own", Scope::Exec, own);
+    let server = Server::with(ApiConfig { quotas, ..ApiConfig::default() }, [plain, own]);
+    for (secret, many) in [(plain_secret, 2), (own_secret, 4)] {
+        let mut client = server.client();
+        client.key = Some(secret);
+        let answered = (0..6).take_while(|_| client.get("/v1/nothing").status == 404).count();
+        assert_eq!(answered, many);
+    }
 }

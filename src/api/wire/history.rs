@@ -247,16 +247,21 @@ impl Changes {
         let told = all.into_iter().take(CHANGES).map(|change| PathChange {
             text: text(&change.path),
             path: String::from_utf8_lossy(&change.path).into_owned(),
-            change: match change.kind {
-                ChangeKind::Added => "added",
-                ChangeKind::Removed => "removed",
-                ChangeKind::Modified => "modified",
-                ChangeKind::Attributes => "attributes",
-            },
+            change: self::change(change.kind),
             before: change.before.map(PathState::from),
             after: change.after.map(PathState::from),
         });
         Changes { changes: told.collect(), changes_total }
+    }
+}
+
+/// The word for a kind of change.
+pub(in crate::api) fn change(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Added => "added",
+        ChangeKind::Removed => "removed",
+        ChangeKind::Modified => "modified",
+        ChangeKind::Attributes => "attributes",
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) use exec::{Answer, Event, LimitsParam};
 pub(super) use file::{FileObject, Purpose};
 pub(super) use history::{
     Changes, ExecRequest, ForkRequest, LandedObject, LogEntry, ProposalObject, SnapshotObject, SnapshotRequest,
-    StateRequest,
+    StateRequest, change,
 };
 pub(super) use list::{Deleted, Identified, List, Page};
 pub(super) use response::{

@@ -84,6 +84,7 @@ pub const SETTINGS: &[Setting] = &[
     at_least(1, row("admission.execs", "execs", "Commands that run at a time; more wait for their turn", |s| Slot::Number(&mut s.api.execs))),
     row("admission.queue", "queue", "Commands that wait for their turn, for each key; one more is 429", |s| Slot::Number(&mut s.api.queue)),
     row("admission.wait", "queue-timeout", "How long a command waits for its turn before it is 429", |s| Slot::Time(&mut s.api.queue_timeout)),
+    row("admission.responses", "responses", "Responses that are being made at a time; one more is 429", |s| Slot::Number(&mut s.api.responses)),
 
     row("http.connections", "connections", "Connections open at a time; more wait to be accepted", |s| Slot::Number(&mut s.api.connections)),
     row("http.headers", "headers", "Header fields of a request", |s| Slot::Number(&mut s.api.headers)),
@@ -92,6 +93,7 @@ pub const SETTINGS: &[Setting] = &[
     row("http.body", "body", "Largest body that is not an upload: JSON, forms and archives of runs", |s| Slot::Size(&mut s.api.body_bytes)),
     row("http.body_timeout", "body-timeout", "Time between two pieces of a request's body", |s| Slot::Time(&mut s.api.body_timeout)),
     row("http.upload", "upload", "Largest file that is uploaded, with its form", |s| Slot::Size(&mut s.api.upload_bytes)),
+    row("http.bodies", "bodies", "Request bodies in memory, of all requests together; more is 429", |s| Slot::Size(&mut s.api.bodies_bytes)),
     row("http.outputs", "outputs", "All files that a run returns, together", |s| Slot::Size(&mut s.api.outputs_bytes)),
     row("http.outputs_files", "outputs-files", "Files that a run returns", |s| Slot::Number(&mut s.api.outputs_files)),
     row("http.grace", "grace", "How long commands may go on when the service is told to stop", |s| Slot::Time(&mut s.api.grace)),
@@ -99,6 +101,12 @@ pub const SETTINGS: &[Setting] = &[
     row("http.sockets", "sockets", "WebSockets open at a time, for each key", |s| Slot::Number(&mut s.api.sockets)),
     row("http.terminal_idle", "terminal-idle", "A terminal is closed when nothing was typed or printed for so long", |s| Slot::Time(&mut s.api.terminal_idle)),
     row("http.models", "model", "A model that `/v1/models` lists besides those of [models]", |s| Slot::Names(&mut s.api.models)),
+
+    row("quotas.requests_per_minute", "quota-requests", "Requests a minute", |s| Slot::Number(&mut s.api.quotas.requests_per_minute)),
+    row("quotas.fuel_per_minute", "quota-fuel", "WebAssembly instructions a minute, on average", |s| Slot::Number(&mut s.api.quotas.fuel_per_minute)),
+    row("quotas.execs", "quota-execs", "Commands at a time", |s| Slot::Number(&mut s.api.quotas.concurrent_execs)),
+    row("quotas.memory", "quota-memory", "Memory limits of the commands at a time, together", |s| Slot::Size(&mut s.api.quotas.memory_bytes)),
+    row("quotas.stored", "quota-stored", "Files, skills, containers and snapshots of an owner", |s| Slot::Size(&mut s.api.quotas.stored_bytes)),
 
     row("containers.idle_after", "idle-after", "A container that was not used for so long leaves memory", |s| Slot::Time(&mut s.containers.idle_after)),
     at_least(1, row("containers.log_entries", "log-entries", "Log records kept of a container, with the states they left", |s| Slot::Number(&mut s.containers.retention.entries))),
