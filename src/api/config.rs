@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::keys::Quotas;
+use crate::agent::Policy;
 use crate::base::Limits;
 
 /// What a [`Service`](super::Service) allows. The default suits one machine of a few cores.
@@ -44,6 +45,8 @@ pub struct ApiConfig {
     pub hosts: Vec<String>,
     /// Models that `/v1/models` lists.
     pub models: Vec<String>,
+    /// What agents may do, whoever asks for them; keys and requests can only narrow it.
+    pub policy: Policy,
     /// How long commands that run may go on when the service is told to stop.
     pub grace: Duration,
     /// A comment is sent this often into a stream of events in which nothing happens, and a ping into a WebSocket.
@@ -75,6 +78,7 @@ impl Default for ApiConfig {
             outputs_files: 10_000,
             hosts: Vec::new(),
             models: Vec::new(),
+            policy: Policy::default(),
             grace: Duration::from_secs(10),
             keep_alive: Duration::from_secs(15),
             sockets: 64,

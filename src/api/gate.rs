@@ -16,6 +16,7 @@ use super::error::ApiError;
 use super::keys::{Key, Keys, Quotas, Scope};
 use super::metrics::{RequestLabels, RouteLabels};
 use super::service::Service;
+use crate::agent::Policy;
 use crate::base::id;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -54,6 +55,16 @@ impl Caller {
     /// Whose things are made and listed; `None`: nobody's in particular, and everybody's.
     pub fn owner(&self) -> Option<String> {
         self.key.as_ref().map(|key| key.owner.clone())
+    }
+
+    /// What its agents may do: what the key's policy and the service's both allow.
+    pub fn policy(&self, of_service: &Policy) -> Result<Policy, ApiError> {
+        let of_key = self.key.as_ref().and_then(|key| key.policy.clone()).unwrap_or_default();
+        let of_key = Policy::new(of_key).map_err(|error| {
+            tracing::error!(%error, key = self.share(), "the policy of a key cannot be");
+            ApiError::internal()
+        })?;
+        Ok(of_service.clone().and(&of_key))
     }
 
     /// Whether something of `owner` may be known to the caller.

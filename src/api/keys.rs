@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent::PolicyConfig;
 use crate::base::id;
 use crate::storage::{Change, Commit, DocumentQuery, DocumentRecord, Order, Store, StoreError};
 
@@ -59,7 +60,7 @@ impl Quotas {
 }
 
 /// A key, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Key {
     /// `key_…`.
     pub id: String,
@@ -71,6 +72,9 @@ pub struct Key {
     pub scope: Scope,
     /// How much it may use.
     pub quotas: Quotas,
+    /// What its agents may do; `None`: whatever the service's policy lets them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyConfig>,
     /// BLAKE3 of the secret, in hex.
     pub hash: String,
     /// When it was made, in milliseconds since 1970.
@@ -176,6 +180,7 @@ impl Keys {
             name: new.name,
             scope: new.scope,
             quotas: new.quotas,
+            policy: None,
             hash: hash(&secret),
             created_at_ms: now_ms,
             revoked_at_ms: None,

@@ -10,6 +10,7 @@
 //! client's is kept in memory without a bound. A client that goes away takes what runs for it along.
 
 mod admission;
+mod approvals;
 mod archive;
 mod audit;
 mod bare;

@@ -8,8 +8,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
-    archive, audit, container_exec, container_files, containers, conversations, error, files, history, models,
-    responses, responses_socket, run, skills, tty, wire,
+    approvals, archive, audit, container_exec, container_files, containers, conversations, error, files, history,
+    models, responses, responses_socket, run, skills, tty, wire,
 };
 
 #[derive(OpenApi)]
@@ -30,6 +30,7 @@ use super::{
         conversations::create, conversations::get, conversations::update, conversations::remove,
         conversations::create_items, conversations::list_items, conversations::get_item, conversations::remove_item,
         models::list, models::get,
+        approvals::list, approvals::get, approvals::decide,
         audit::list,
     ),
     components(schemas(error::ErrorBody, wire::Event)),

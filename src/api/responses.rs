@@ -21,8 +21,8 @@ use super::response_store;
 use super::service::Service;
 use super::sse;
 use super::wire::{CompactContext, CompactedObject, CountTokens, CreateResponse, Deleted, List, TokenCount};
-use crate::agent::{CompactError, CompactRequest};
 use crate::agent::response::ResponseObject;
+use crate::agent::{CompactError, CompactRequest};
 use crate::base::id;
 
 /// Makes a response.

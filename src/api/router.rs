@@ -9,8 +9,8 @@ use super::error::ApiError;
 use super::gate::{self, Gate};
 use super::service::Service;
 use super::{
-    archive, audit, container_exec, container_files, containers, conversations, files, health, history, idempotency,
-    models, openapi, responses, responses_socket, run, skills, tty,
+    approvals, archive, audit, container_exec, container_files, containers, conversations, files, health, history,
+    idempotency, models, openapi, responses, responses_socket, run, skills, tty,
 };
 
 /// The routes, behind the gate.
@@ -80,6 +80,9 @@ pub(super) fn router(service: &Service, check_hosts: bool) -> Router {
         .route("/v1/conversations/{id}/items/{item}", get(conversations::get_item).delete(conversations::remove_item))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{id}", get(models::get))
+        // What waits for a person.
+        .route("/v1/approvals", get(approvals::list))
+        .route("/v1/approvals/{id}", get(approvals::get).post(approvals::decide))
         .route("/v1/audit", get(audit::list))
         .fallback(no_route)
         .method_not_allowed_fallback(wrong_method)

@@ -17,6 +17,7 @@ use super::response_store::Alive;
 use super::socket::Sockets;
 use super::stored::Stored;
 use crate::agent::Agent;
+use crate::agent::approval::Approvals;
 use crate::container::Containers;
 use crate::sandbox::Image;
 
@@ -33,6 +34,7 @@ pub(super) struct Inner {
     /// What says that this process is alive.
     pub alive: Alive,
     pub kept: Kept,
+    pub approvals: Approvals,
     /// Held while something kept is read, changed and kept again.
     pub notes: Mutex<()>,
     pub keys: Keys,
@@ -62,6 +64,7 @@ impl Service {
         let (stopping, _) = watch::channel(false);
         let kept = Kept::new(containers.store().clone());
         let (metrics, started_at) = (Metrics::new(), kept::now_ms().div_euclid(1000));
+        let approvals = Approvals::new(containers.clone());
         let (audit, trail) = Audit::new(containers.store().clone());
         tokio::spawn(trail);
         let (notes, running, sockets) = (Mutex::default(), Running::default(), Sockets::default());
@@ -72,6 +75,7 @@ impl Service {
             runs,
             alive,
             kept,
+            approvals,
             notes,
             keys,
             admission,

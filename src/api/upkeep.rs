@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::keys::Keys;
 use super::service::Service;
 use super::{files, idempotency, response_store};
+use crate::agent::approval;
 
 /// Time between two rounds: so long a new key, or a revoked one, may take to be noticed.
 const EVERY: Duration = Duration::from_secs(2);
@@ -28,7 +29,7 @@ pub(super) async fn run(service: Service) {
         if let Err(error) = response_store::recover(&service).await {
             tracing::error!(?error, "responses that have no service any more cannot be failed");
         }
-        for kind in [files::KIND, idempotency::KIND, response_store::KIND] {
+        for kind in [files::KIND, idempotency::KIND, response_store::KIND, approval::KIND] {
             if round % EXPIRE_ROUNDS == 0
                 && let Err(error) = service.kept().expire(kind).await
             {

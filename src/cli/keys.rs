@@ -1,11 +1,13 @@
 //! `coquina keys`: who may use the HTTP service.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::boxes::args::PlaceArgs;
-use super::{exec, output, quantity, store};
+use super::{exec, output, policy, quantity, store};
 use crate::api::{Key, KeyError, Keys, NewKey, Quotas, Scope};
 use crate::storage::Store;
 use crate::vfs::{Clock as _, SystemClock};
@@ -58,6 +60,9 @@ pub struct CreateArgs {
     /// Files, skills, containers and snapshots that its owner keeps.
     #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
     pub stored: Option<u64>,
+    /// What its agents may do: a TOML file as in docs/agent.md.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
 }
 
 /// What a key may do; each includes those before it.
@@ -92,6 +97,7 @@ async fn create(store: &Store, new: &CreateArgs, json: bool) -> Result<()> {
         memory_bytes: new.memory,
         stored_bytes: new.stored,
     };
+    let policy = new.policy.as_deref().map(policy::read).transpose()?;
     let scope = match new.scope {
         ScopeArg::Read => Scope::Read,
         ScopeArg::Exec => Scope::Exec,
@@ -99,6 +105,7 @@ async fn create(store: &Store, new: &CreateArgs, json: bool) -> Result<()> {
     };
     let new = NewKey { name: new.name.clone(), owner: new.owner.clone(), scope, quotas };
     let (key, secret) = Keys::make(new, now_ms())?;
+    let key = Key { policy, ..key };
     Keys::keep(store, &key).await?;
     if json { output::json(&json!({ "id": key.id, "secret": secret })) } else { output::line(&secret) }
 }
@@ -107,7 +114,7 @@ async fn list(store: &Store, json: bool) -> Result<()> {
     let keys = Keys::read(store).await?;
     if json {
         let shown = |key: &Key| {
-            json!({ "id": key.id, "name": key.name, "owner": key.owner, "scope": key.scope, "quotas": key.quotas,
+            json!({ "id": key.id, "name": key.name, "owner": key.owner, "scope": key.scope, "quotas": key.quotas, "policy": key.policy,
                 "created_at_ms": key.created_at_ms, "revoked_at_ms": key.revoked_at_ms })
         };
         return output::json(&keys.iter().map(shown).collect::<Vec<_>>());

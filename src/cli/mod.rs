@@ -12,6 +12,7 @@ mod image;
 mod keys;
 mod limits;
 mod output;
+mod policy;
 mod quantity;
 mod report;
 mod serve;

@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use super::config::{self, Flags, Settings};
 use super::{UsageError, setup, store};
 use crate::agent::model::Models;
-use crate::agent::{Agent, AgentConfig};
+use crate::agent::{Agent, AgentConfig, Policy, PolicyConfig};
 use crate::api::{self, ApiConfig, Keys, Service};
 use crate::container::Containers;
 use crate::sandbox::{Engine, Image};
@@ -50,7 +50,7 @@ pub fn serve(args: &ServeArgs) -> Result<u8> {
         check_exposure(&settings, &keys)?;
         let containers = Containers::open(image, store, settings.containers.clone());
         let agent = Agent::open(Models::default(), containers.clone(), AgentConfig::default()).await?;
-        let service = Service::new(containers, agent, keys, api_config(&settings));
+        let service = Service::new(containers, agent, keys, api_config(&settings)?);
         let listener = TcpListener::bind(settings.listen)
             .await
             .with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -86,10 +86,12 @@ fn store(settings: &Settings) -> Result<Store> {
 }
 
 /// What the service allows; it lists the models of the file too.
-fn api_config(settings: &Settings) -> ApiConfig {
+fn api_config(settings: &Settings) -> Result<ApiConfig> {
     let mut config = settings.api.clone();
     config.models.extend(settings.models.keys().cloned());
-    config
+    let policy = settings.policy.clone().try_into::<PolicyConfig>().context("[policy]")?;
+    config.policy = Policy::new(policy).context("[policy]")?;
+    Ok(config)
 }
 
 /// Refuses to let strangers run commands unless that is said in words.

@@ -1,5 +1,6 @@
 //! The JSON of requests and answers, a file for each resource. Types only, and how they come from the rooms below.
 
+mod approval;
 mod container;
 mod content;
 mod conversation;
@@ -12,6 +13,7 @@ mod run;
 mod skill;
 mod tty;
 
+pub(super) use approval::{ApprovalObject, DecideApproval};
 pub(super) use container::{
     ContainerFile, ContainerObject, CopyFile, CreateContainer, MemoryLimit, NetworkPolicyParam, SkillParam,
     SkillSource, display_name, rename,

@@ -29,7 +29,7 @@ use table::{SETTINGS, Setting};
 const FILE_VARIABLE: &str = "COQUINA_CONFIG";
 
 /// Tables of the file that are handed on as they are, to those who know what may be in them.
-const OPAQUE: [&str; 1] = ["models"];
+const OPAQUE: [&str; 2] = ["models", "policy"];
 
 /// Everything that can be set.
 pub struct Settings {
@@ -63,6 +63,8 @@ pub struct Settings {
     pub telemetry: Telemetry,
     /// The file's `[models.NAME]` tables, not looked into.
     pub models: toml::Table,
+    /// The file's `[policy]`: what agents may do, not looked into.
+    pub policy: toml::Table,
 }
 
 /// Where traces go, if anywhere.
@@ -94,6 +96,7 @@ impl Default for Settings {
             engine: EngineConfig::default(),
             telemetry: Telemetry::default(),
             models: toml::Table::new(),
+            policy: toml::Table::new(),
         }
     }
 }
@@ -229,8 +232,12 @@ impl Effective {
             match (setting, value) {
                 (Some(setting), value) => self.set(setting, &value, Source::File(path.into()))?,
                 (None, Value::Table(table)) if OPAQUE.contains(&key.as_str()) => {
-                    self.settings.models = table;
-                    self.sources.insert(OPAQUE[0], Source::File(path.into()));
+                    let (name, place) = match key.as_str() {
+                        "models" => (OPAQUE[0], &mut self.settings.models),
+                        _ => (OPAQUE[1], &mut self.settings.policy),
+                    };
+                    *place = table;
+                    self.sources.insert(name, Source::File(path.into()));
                 }
                 (None, Value::Table(table)) if SETTINGS.iter().any(|setting| setting.key.starts_with(&inner)) => {
                     self.section(path, &inner, table)?;

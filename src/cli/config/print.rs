@@ -59,6 +59,12 @@ pub(super) fn file(effective: &mut Effective) -> String {
             other => out += &format!("# {} is no table\n", text(other)),
         }
     }
+    if !effective.settings.policy.is_empty() {
+        out += &format!("\n[policy] # {}\n", effective.source(OPAQUE[1]));
+        for (name, value) in &effective.settings.policy {
+            out += &format!("{} = {}\n", key(name), text(value));
+        }
+    }
     out
 }
 
@@ -73,7 +79,7 @@ fn document(effective: &mut Effective) -> serde_json::Value {
     }
     let models: serde_json::Map<_, _> =
         effective.settings.models.iter().map(|(name, model)| (name.clone(), json!(shown(name, model)))).collect();
-    json!({ "settings": rows, "models": models })
+    json!({ "settings": rows, "models": models, "policy": effective.settings.policy })
 }
 
 /// A value of a table that is not ours, without what looks like a secret.

@@ -79,7 +79,7 @@ fn tables_of_others_are_handed_on_as_they_are() {
 
 #[test]
 fn what_is_printed_says_the_same_when_it_is_read() {
-    let file = "hosts = [\"a\", \"b\"]\nstore = \"/tmp/a \\\"b\"\nin_memory = true\n[limits]\nmemory = 1000\ntimeout = 1.5\n[containers]\nlog_age = \"90d\"\n[models.m]\nkind = \"chat\"\n";
+    let file = "hosts = [\"a\", \"b\"]\nstore = \"/tmp/a \\\"b\"\nin_memory = true\n[limits]\nmemory = 1000\ntimeout = 1.5\n[containers]\nlog_age = \"90d\"\n[models.m]\nkind = \"chat\"\n[policy]\nsteps = 5\n[[policy.rules]]\ndecision = \"deny\"\ncommand = \"rm\"\n";
     let mut first = effective(file, &[], &[]).expect("it is good");
     let printed = print::file(&mut first);
     let mut second = effective(&printed, &[], &[]).expect("what is printed is good");
@@ -88,6 +88,8 @@ fn what_is_printed_says_the_same_when_it_is_read() {
         assert_eq!(a, b, "{}", setting.key);
     }
     assert_eq!(first.settings.models, second.settings.models);
+    assert_eq!(first.settings.policy, second.settings.policy);
+    assert_eq!(second.settings.policy["rules"][0]["command"].as_str(), Some("rm"));
     let limits = &second.settings.api.limits;
     assert_eq!((limits.memory_bytes, limits.wall_time_ms), (1000, 1500));
 }
