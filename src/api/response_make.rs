@@ -24,7 +24,7 @@ use super::skills;
 use super::wire::{CreateContainer, CreateResponse};
 use crate::agent::item::{Content, Item, Part};
 use crate::agent::response::{Failure, ResponseObject, Status};
-use crate::agent::{AllowAll, Budget, Cancelled, Environment, Request, Tool, cancellation};
+use crate::agent::{Cancelled, Environment, Governor, Prices, Request, Tool, cancellation};
 
 /// What containers that responses make for themselves are called.
 const CONTAINER: &str = "auto";
@@ -96,6 +96,13 @@ async fn request(service: &Service, caller: &Caller, asked: Asked, context: Vec<
         tools.push(Tool::ApplyPatch);
     }
     let workplace = response_workplace::Place::new(service.clone(), caller.clone(), asked.head.id.clone(), plan);
+    let governor = Governor {
+        policy: caller.policy(&service.0.config.policy)?.and(&asked.policy),
+        approvals: service.0.approvals.clone(),
+        owner: caller.owner(),
+        response_id: asked.head.id.clone(),
+        by: caller.share().to_owned(),
+    };
     Ok(Request {
         head: asked.head,
         instructions: asked.instructions,
@@ -109,9 +116,9 @@ async fn request(service: &Service, caller: &Caller, asked: Asked, context: Vec<
         sampling: asked.sampling,
         compact_threshold: asked.compact_threshold,
         seal_reasoning: asked.seal_reasoning,
-        budget: Budget::default(),
+        budget: governor.policy.budget(Prices::default()),
         workplace: Arc::new(workplace),
-        judge: Arc::new(AllowAll),
+        judge: Arc::new(governor),
     })
 }
 

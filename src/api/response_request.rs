@@ -11,7 +11,7 @@ use super::wire::{
 };
 use crate::agent::item::Item;
 use crate::agent::model::{TextFormat, ToolChoice};
-use crate::agent::{ResponseHead, Sampling};
+use crate::agent::{Policy, ResponseHead, Sampling};
 use crate::base::id;
 
 /// Least tokens that an answer may be cut to, and a context compacted at.
@@ -63,6 +63,8 @@ pub(super) struct Asked {
     pub compact_threshold: Option<u64>,
     /// Whether reasoning is returned sealed.
     pub seal_reasoning: bool,
+    /// What it may do.
+    pub policy: Policy,
 }
 
 /// Checks a request.
@@ -100,6 +102,8 @@ pub(super) fn understand(asked: CreateResponse, created_at: i64) -> Result<Asked
             format!("expected one of {}", INCLUDE.join(", ")),
         ));
     }
+    let policy = Policy::new(asked.policy.unwrap_or_default());
+    let policy = policy.map_err(|error| ApiError::invalid_value("policy", error.to_string()))?;
     let compact_threshold = threshold(asked.context_management)?;
     let metadata = asked.metadata.unwrap_or_default();
     check_metadata(&metadata)?;
@@ -164,6 +168,7 @@ pub(super) fn understand(asked: CreateResponse, created_at: i64) -> Result<Asked
         sampling,
         compact_threshold,
         seal_reasoning: include.iter().any(|name| name == "reasoning.encrypted_content"),
+        policy,
     })
 }
 

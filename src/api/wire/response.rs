@@ -7,9 +7,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::conversation::Metadata;
-use crate::agent::Compacted;
 use crate::agent::item::Item;
 use crate::agent::response::UsageObject;
+use crate::agent::{Compacted, PolicyConfig};
 
 /// A response to be made.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -94,6 +94,9 @@ pub(in crate::api) struct CreateResponse {
     /// Of no account here.
     #[schema(value_type = Option<Object>)]
     pub image: Option<Value>,
+    /// Coquina's own: what this response may do and use, within what its key may (docs/agent.md).
+    #[schema(value_type = Option<Object>)]
+    pub policy: Option<PolicyConfig>,
 }
 
 /// The conversation that a response belongs to.
