@@ -20,7 +20,8 @@ use crate::sandbox::{Exec, Output, Stdin};
 
 /// Runs a command in a container.
 #[utoipa::path(post, path = "/v1/containers/{container_id}/exec", tag = "exec", params(("container_id" = String, Path)),
-    request_body = ExecRequest, responses((status = 200, description = "The command ended, in whatever way", body = Answer)))]
+    request_body = ExecRequest,
+    responses((status = 200, description = "The command ended, in whatever way; as it goes on, if streamed", content((Answer = "application/json"), (wire::ServerSentEvent = "text/event-stream")))))]
 pub(super) async fn run(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,

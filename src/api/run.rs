@@ -29,7 +29,7 @@ const HOME: &str = "/home/user";
 
 /// One command in a sandbox of its own.
 #[utoipa::path(post, path = "/v1/run", tag = "run", request_body = RunRequest,
-    responses((status = 200, description = "The command ended, in whatever way", body = Answer)))]
+    responses((status = 200, description = "The command ended, in whatever way; as it goes on, if streamed", content((Answer = "application/json"), (wire::ServerSentEvent = "text/event-stream")))))]
 pub(super) async fn run(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,

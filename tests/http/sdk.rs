@@ -33,6 +33,23 @@ fn the_stock_javascript_client_finds_what_it_expects() {
     assert_eq!(said.lines().count(), 5, "{said}");
 }
 
+/// Makes requests up from an OpenAPI document, which must not find any fault.
+fn made_up(document: &str) {
+    let (_server, url) = server();
+    let python = python("schemathesis", &here().join("schema-requirements.txt"));
+    run(Command::new(python).arg(here().join("schema.py")).args([&url, document]));
+}
+
+#[test]
+fn requests_made_up_from_the_official_document_are_answered_as_it_says() {
+    made_up("official");
+}
+
+#[test]
+fn requests_made_up_from_our_own_document_are_answered_as_it_says() {
+    made_up("ours");
+}
+
 #[test]
 fn the_example_of_a_serverless_function_works() {
     let server = Server::start();

@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::Ref;
+use utoipa::openapi::schema::{AnyOfBuilder, Object, Schema};
 
 use super::content::Content;
 use super::history::{Changes, LandedObject};
@@ -102,7 +104,13 @@ pub(in crate::api) struct Answer {
     pub landed: Option<LandedObject>,
     /// Of a container's command: what it changed.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = some_changes)]
     pub changes: Option<Changes>,
+}
+
+/// The fields of [`Changes`], or none of them.
+fn some_changes() -> Schema {
+    AnyOfBuilder::new().item(Ref::from_schema_name("Changes")).item(Object::default()).build().into()
 }
 
 impl Answer {
@@ -128,6 +136,16 @@ impl Answer {
     pub fn streamed(outcome: Outcome, metering: Metering) -> Answer {
         Answer { outcome: Some(outcome), metering, ..Answer::default() }
     }
+}
+
+/// An event of a stream as it is sent.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "for the OpenAPI document")]
+pub(in crate::api) struct ServerSentEvent {
+    /// The `type` of what is in `data`.
+    event: String,
+    /// An [`Event`], as JSON.
+    data: String,
 }
 
 /// An event of a stream.

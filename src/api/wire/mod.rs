@@ -22,7 +22,7 @@ pub(super) use content::Content;
 pub(super) use conversation::{
     ConversationObject, CreateConversation, CreateItems, Metadata, UpdateConversation, check_metadata,
 };
-pub(super) use exec::{Answer, Event, LimitsParam};
+pub(super) use exec::{Answer, Event, LimitsParam, ServerSentEvent};
 pub(super) use file::{FileObject, Purpose};
 pub(super) use history::{
     Changes, ExecRequest, ForkRequest, LandedObject, LogEntry, ProposalObject, SnapshotObject, SnapshotRequest,
