@@ -8,6 +8,8 @@ mod common;
 mod conversations;
 #[path = "responses/requests.rs"]
 mod requests;
+#[path = "responses/sdk.rs"]
+mod sdk;
 #[path = "http/server.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod server;

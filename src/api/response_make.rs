@@ -72,7 +72,7 @@ pub(super) async fn prepare(
 /// The request that the agent is given.
 async fn request(service: &Service, caller: &Caller, asked: Asked, context: Vec<Item>) -> Result<Request, ApiError> {
     let mut input = without_references(asked.input, &context)?;
-    check_files(service, caller, &input).await?;
+    name_files(service, caller, &mut input).await?;
     items::complete(&mut input);
     let mut tools: Vec<Tool> = asked.tools.client.into_iter().map(Tool::Client).collect();
     let mut plan = None;
@@ -151,20 +151,25 @@ fn without_references(input: Vec<Item>, context: &[Item]) -> Result<Vec<Item>, A
     Ok(kept)
 }
 
-/// Checks that the uploaded files that items name are there.
-async fn check_files(service: &Service, caller: &Caller, items: &[Item]) -> Result<(), ApiError> {
+/// Checks that the uploaded files that items name are there, and says what they are called.
+async fn name_files(service: &Service, caller: &Caller, items: &mut [Item]) -> Result<(), ApiError> {
     for item in items {
         let parts = match item {
-            Item::Message(message) => &message.content,
-            Item::FunctionCallOutput(output) | Item::CustomToolCallOutput(output) => match &output.output {
+            Item::Message(message) => &mut message.content,
+            Item::FunctionCallOutput(output) | Item::CustomToolCallOutput(output) => match &mut output.output {
                 Content::Parts(parts) => parts,
                 Content::Text(_) => continue,
             },
             _ => continue,
         };
         for part in parts {
-            if let Part::InputImage { file_id: Some(id), .. } | Part::InputFile { file_id: Some(id), .. } = part {
-                files::find(service, caller, id).await?;
+            match part {
+                Part::InputImage { file_id: Some(id), .. } => drop(files::find(service, caller, id).await?),
+                Part::InputFile { file_id: Some(id), filename, .. } => {
+                    let record = files::find(service, caller, id).await?;
+                    filename.get_or_insert(files::filename(&record)?);
+                }
+                _ => {}
             }
         }
     }
