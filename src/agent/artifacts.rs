@@ -93,7 +93,7 @@ mod tests {
     use crate::vfs::{ChangeKind, FileState};
 
     fn change(path: &str, is_there: bool) -> FileChange {
-        let state = FileState { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, size: 1, mtime: 0 };
+        let state = FileState { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, size: 1, mtime: 0, target: None };
         let (kind, after) = if is_there { (ChangeKind::Added, Some(state)) } else { (ChangeKind::Removed, None) };
         FileChange { path: path.into(), kind, before: None, after }
     }
