@@ -1,5 +1,7 @@
 //! The Responses and Conversations API as its clients see it.
 
+#[path = "responses/approvals.rs"]
+mod approvals;
 #[path = "http/client.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod client;

@@ -222,7 +222,7 @@ impl Run<'_> {
             Landed::Committed(log) => (log.root.to_string(), None),
             Landed::Proposed(proposal) => (proposal.root.to_string(), Some(proposal.id)),
         };
-        if mode == Mode::ReadOnly || changes.is_empty() {
+        if mode == Mode::ReadOnly || shell::undone(&changes).is_empty() {
             // There is nothing to decide on.
             if let Some(id) = proposal.take() {
                 self.settle(&id, shell::undone(&changes).is_empty() && !changes.is_empty()).await;
@@ -383,13 +383,17 @@ impl Run<'_> {
             }
             let call =
                 said[..at].iter().rev().find(|item| matches!(item, Item::ShellCall(_) | Item::ApplyPatchCall(_)));
+            let id = call.and_then(Item::call_id);
+            let answers = |items: &[Item]| items.iter().any(|item| !item.is_call() && item.call_id() == id);
+            // An earlier response has run it since, or has said that it is not run.
+            if id.is_some() && answers(&said[at..]) {
+                continue;
+            }
             let response = match self.request.input.iter().find(is_response) {
                 Some(Item::McpApprovalResponse(response)) => Some(response),
                 _ => None,
             };
-            let is_answered = call
-                .and_then(Item::call_id)
-                .is_some_and(|id| said.iter().any(|item| !item.is_call() && item.call_id() == Some(id)));
+            let is_answered = id.is_some() && answers(&said[..at]);
             let answer = self.request.judge.answer(&request.id, response).await.map_err(End::Failed)?;
             self.take_answer(answer, response, is_answered).await?;
         }
