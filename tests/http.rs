@@ -9,10 +9,14 @@ mod client;
 mod common;
 #[path = "http/containers.rs"]
 mod containers;
+#[path = "http/examples.rs"]
+mod examples;
 #[path = "http/hostile.rs"]
 mod hostile;
 #[path = "http/keys.rs"]
 mod keys;
+#[path = "http/program.rs"]
+mod program;
 #[path = "http/run.rs"]
 mod run;
 #[path = "http/sdk.rs"]

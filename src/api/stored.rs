@@ -30,7 +30,7 @@ struct Counted {
 
 impl Service {
     /// Refuses what would put the caller's things over its quota; with nothing `more` to keep, only if they are over it already.
-    pub async fn make_room(&self, caller: &Caller, more: u64) -> Result<(), ApiError> {
+    pub(super) async fn make_room(&self, caller: &Caller, more: u64) -> Result<(), ApiError> {
         let Some(most) = caller.quotas().stored_bytes else { return Ok(()) };
         let fits = |counted: &Counted| counted.bytes.saturating_add(more) <= most;
         let mut all = self.0.stored.0.lock().await;

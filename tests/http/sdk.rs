@@ -49,11 +49,3 @@ fn requests_made_up_from_the_official_document_are_answered_as_it_says() {
 fn requests_made_up_from_our_own_document_are_answered_as_it_says() {
     made_up("ours");
 }
-
-#[test]
-fn the_example_of_a_serverless_function_works() {
-    let server = Server::start();
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/http/function.py");
-    let said = run(Command::new("python3").arg(example).env("COQUINA_URL", format!("http://{}", server.address)));
-    assert_eq!(said, "{'ok': True, 'printed': 'a,1\\n', 'files': {'out/sorted.csv': 'a,1\\nb,2\\n'}}\n");
-}

@@ -1,13 +1,12 @@
 //! How the service starts and stops, in this process and as the program's own.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use coquina::api::ApiConfig;
 use serde_json::json;
 
-use super::client::Client;
 use super::common::image_dir;
+use super::program::Program;
 use super::server::Server;
 
 #[test]
@@ -59,46 +58,24 @@ fn what_does_not_end_in_time_is_cancelled() {
 
 #[test]
 fn the_program_serves_until_it_is_told_to_stop() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_coquina"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--timeout", "30", "--in-memory"])
-        .env("COQUINA_IMAGE", image_dir())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("it says where");
-    let address = line.trim().strip_prefix("http://").expect("a URL").parse().expect("an address");
-    let done = Client::connect(address).post("/v1/run", &json!({ "script": "echo hi" })).ok();
+    let mut program = Program::start(&["--timeout", "30", "--in-memory"]);
+    let done = program.client().post("/v1/run", &json!({ "script": "echo hi" })).ok();
     assert_eq!(done["stdout"], "hi\n");
-    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("it can be told");
-    assert!(told.success());
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(program.stop(), Some(0));
 }
 
 #[test]
 fn the_program_goes_by_its_file() {
     let dir = tempfile::tempdir().expect("there is room");
     let path = dir.path().join("c.toml");
-    let text = "listen = \"127.0.0.1:0\"\nin_memory = true\n[limits]\nfuel = 1000\n[models.m]\nkind = \"chat\"\nurl = \"http://127.0.0.1:9\"\n";
+    let text = "in_memory = true\n[limits]\nfuel = 1000\n[models.m]\nkind = \"chat\"\nurl = \"http://127.0.0.1:9\"\n";
     std::fs::write(&path, text).expect("it can be written");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_coquina"))
-        .arg("serve")
-        .env("COQUINA_CONFIG", &path)
-        .env("COQUINA_IMAGE", image_dir())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("it says where");
-    let address = line.trim().strip_prefix("http://").expect("a URL").parse().expect("an address");
-    let mut client = Client::connect(address);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_coquina"));
+    let program = Program::with(program.arg("serve").env("COQUINA_CONFIG", &path));
+    let mut client = program.client();
     assert_eq!(client.get("/v1/models").ok()["data"][0]["id"], "m");
     let done = client.post("/v1/run", &json!({ "script": "echo hi" })).ok();
     assert_eq!((&done["outcome"]["type"], &done["outcome"]["value"]), (&json!("limit"), &json!(1000)), "{done}");
-    child.kill().expect("it can be ended");
-    child.wait().expect("it ends");
 }
 
 #[test]

@@ -101,7 +101,7 @@ impl Slot<'_> {
                 amount(slot, &value, at_least, |text| quantity::duration_ms(text).ok())
             }
             Slot::Text(slot) | Slot::Secret(slot) => text.map(|text| *slot = Some(text.into())),
-            Slot::Path(slot) => text.filter(|text| !text.is_empty()).map(|text| *slot = Some(text.into())),
+            Slot::Path(slot) => text.map(|text| *slot = Some(text.into()).filter(|_| !text.is_empty())),
             Slot::Names(slot) => {
                 let names = match value {
                     Value::Array(all) => all.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<_>>(),
@@ -146,7 +146,7 @@ impl Slot<'_> {
             Slot::Size(_) => format!("a size{from}: a number of bytes, or one with K, M, G or T, as \"512M\""),
             Slot::Time(_) => "a time: a number of seconds, or one with ms, s, m, h or d, as \"15m\"".into(),
             Slot::Text(_) | Slot::Secret(_) => "text".into(),
-            Slot::Path(_) => "a path".into(),
+            Slot::Path(_) => "a path, or \"\" for none".into(),
             Slot::Names(_) => "a list of names".into(),
             Slot::Switch(_) => "true or false".into(),
             Slot::Word(_, words) => format!("one of {}", words.join(", ")),
