@@ -1,19 +1,31 @@
 //! Models: whatever answers a prompt. One trait; behind it a Chat Completions endpoint, a Responses endpoint, or a script.
 
+mod chat;
+mod config;
+mod names;
 mod pieces;
+mod profile;
+mod refusal;
+mod remote;
+mod responses;
 mod scripted;
+mod sse;
 mod tool;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::item::Item;
 
+pub use config::{BadModels, Host};
+pub use profile::{Format, InlineReasoning, MaxTokens, PRESETS, Profile, ReasoningBack};
+pub use remote::{BadPlace, Patience};
 pub use scripted::{BadScript, Script, Scripted};
 
 /// A model: answers a prompt in pieces. Dropping the stream ends the upstream's work.
@@ -289,11 +301,35 @@ impl ModelError {
     }
 }
 
+/// What a model costs, in any currency, for a million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Read.
+    pub input: f64,
+    /// Read from the upstream's cache; as `input` if it is not said.
+    pub cached_input: Option<f64>,
+    /// Written, reasoning included.
+    pub output: f64,
+}
+
+impl Price {
+    /// What this use costs.
+    pub fn of(&self, usage: &Usage) -> f64 {
+        let cached = usage.cached_tokens.min(usage.input_tokens);
+        let million = (usage.input_tokens - cached) as f64 * self.input
+            + cached as f64 * self.cached_input.unwrap_or(self.input)
+            + usage.output_tokens as f64 * self.output;
+        million / 1e6
+    }
+}
+
 /// Models by name.
 #[derive(Default)]
 pub struct Models {
     models: BTreeMap<String, Arc<dyn Model>>,
-    aliases: HashMap<String, String>,
+    aliases: BTreeMap<String, String>,
+    prices: BTreeMap<String, Price>,
 }
 
 impl Models {
@@ -307,20 +343,35 @@ impl Models {
         self.models.insert(name.into(), model);
     }
 
-    /// Lets a model have another name too; a model's own name comes first.
+    /// Lets a model have another name too; a model's own name comes first. `*` is every name that no model has.
     pub fn alias(&mut self, alias: impl Into<String>, name: impl Into<String>) {
         self.aliases.insert(alias.into(), name.into());
     }
 
-    /// The model of this name.
+    /// Says what a model costs.
+    pub fn set_price(&mut self, name: impl Into<String>, price: Price) {
+        self.prices.insert(name.into(), price);
+    }
+
+    /// The model of this name or alias.
     pub fn get(&self, name: &str) -> Option<Arc<dyn Model>> {
-        let own = self.models.get(name);
-        own.or_else(|| self.models.get(self.aliases.get(name)?)).cloned()
+        self.models.get(self.own_name(name)?).cloned()
+    }
+
+    /// What the model of this name or alias costs, if it is known.
+    pub fn price(&self, name: &str) -> Option<Price> {
+        self.prices.get(self.own_name(name)?).copied()
     }
 
     /// All names, without aliases, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.models.keys().map(String::as_str)
+    }
+
+    /// The name behind a name or an alias.
+    pub fn own_name(&self, name: &str) -> Option<&str> {
+        let alias = || self.aliases.get(name).or_else(|| self.aliases.get("*"));
+        self.models.get_key_value(name).map(|(name, _)| name).or_else(alias).map(String::as_str)
     }
 }
 
@@ -359,6 +410,14 @@ mod tests {
         let of = |text: &str| estimate_tokens(&[Item::Message(Message::user(text))]);
         assert_eq!(estimate_tokens(&[]), 0);
         assert_eq!(of(&"word ".repeat(800)) - of(""), 1000);
+    }
+
+    #[test]
+    fn a_price_tells_cached_tokens_from_others() {
+        let usage =
+            Usage { input_tokens: 1_000_000, cached_tokens: 500_000, output_tokens: 250_000, reasoning_tokens: 9 };
+        assert_eq!(Price { input: 2.0, cached_input: Some(1.0), output: 8.0 }.of(&usage), 3.5);
+        assert_eq!(Price { input: 2.0, cached_input: None, output: 8.0 }.of(&usage), 4.0);
     }
 
     #[test]

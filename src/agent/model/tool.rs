@@ -47,6 +47,45 @@ pub(super) fn apply_patch_parameters() -> Value {
     })
 }
 
+/// A custom tool's arguments: functions take JSON, custom tools text.
+pub(super) fn custom_parameters() -> Value {
+    json!({"type": "object", "additionalProperties": false, "required": ["input"],
+        "properties": {"input": {"type": "string", "description": "The tool's whole input."}}})
+}
+
+/// What a custom tool is for, with the grammar its input is to follow.
+pub(super) fn custom_description(description: Option<&str>, format: &Value) -> Option<String> {
+    let grammar = format["definition"].as_str().map(|definition| {
+        format!("`input` must follow this {} grammar:\n{definition}", format["syntax"].as_str().unwrap_or_default())
+    });
+    let parts: Vec<&str> = description.into_iter().chain(grammar.as_deref()).collect();
+    (!parts.is_empty()).then(|| parts.join("\n\n"))
+}
+
+/// A custom tool's input as a function's arguments.
+pub(super) fn custom_arguments(input: &str) -> String {
+    json!({"input": input}).to_string()
+}
+
+/// A custom tool's input out of a function's arguments; all of them, if the model kept to no form.
+pub(super) fn custom_input(arguments: &str) -> String {
+    match serde_json::from_str::<Value>(arguments) {
+        Ok(Value::Object(mut fields)) if fields.get("input").is_some_and(Value::is_string) => {
+            fields["input"].take().as_str().unwrap_or_default().to_owned()
+        }
+        Ok(Value::String(input)) => input,
+        _ => arguments.to_owned(),
+    }
+}
+
+/// An id of nine letters and digits in the place of any other, always the same.
+pub(super) fn short_id(id: &str) -> String {
+    if id.len() == 9 && id.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return id.to_owned();
+    }
+    blake3::hash(id.as_bytes()).to_hex()[..9].to_owned()
+}
+
 /// What the commands of a call printed and how they ended. Numbers stand before them if there are several.
 pub(super) fn shell_output(output: &ShellCallOutput) -> String {
     let several = output.output.len() > 1;
