@@ -303,9 +303,13 @@ impl Inner {
 
 /// Where a dialect's requests go: below the base address, unless that already says so.
 fn address(base: &str, path: &str) -> Result<Url, BadPlace> {
+    let host = |url: &str| Url::parse(url).is_ok_and(|url| url.has_host());
+    if !host(base) {
+        return Err(BadPlace::Url(base.to_owned()));
+    }
     let base = base.trim_end_matches('/');
     let full = if base.ends_with(path) { base.to_owned() } else { format!("{base}{path}") };
-    let url = Url::parse(&full).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let url = Url::parse(&full).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     url.ok_or_else(|| BadPlace::Url(base.to_owned()))
 }
 

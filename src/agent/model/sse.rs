@@ -69,7 +69,10 @@ impl Parser {
         };
         let value = String::from_utf8_lossy(value);
         match &mut self.data {
-            Some(data) => *data = format!("{data}\n{value}"),
+            Some(data) => {
+                data.push('\n');
+                data.push_str(&value);
+            }
             None => self.data = Some(value.into_owned()),
         }
         None
