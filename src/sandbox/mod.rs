@@ -24,6 +24,7 @@ mod process;
 #[allow(clippy::module_inception, reason = "the room is named after its main type")]
 mod sandbox;
 mod snapshot;
+mod tasks;
 pub mod typed;
 mod worker;
 

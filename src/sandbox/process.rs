@@ -1,4 +1,4 @@
-//! Runs a process: a WebAssembly instance as a fiber on its sandbox's worker, supervised at every pause.
+//! Runs a process: a WebAssembly instance as a fiber, supervised at every pause.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -15,6 +15,7 @@ use super::engine::{EngineInner, FUEL_SLICE};
 use super::exec::Metering;
 use super::image::ImageInner;
 use super::modules::{self, ModuleError, Program, UPLOAD_BYTES_MAX};
+use super::tasks::Tasks;
 use super::worker::Worker;
 use crate::base::{Errno, Exceeded, Limit, Sys};
 use crate::kernel::{self, ExecId, ExitStatus, Kernel, LaunchRequest, Launcher, Pid, Signal, Usage};
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     pub memory: Arc<MemoryBudget>,
     /// Where the sandbox's processes run: one worker for all of them, chosen anew when nothing runs.
     pub worker: Mutex<Worker>,
+    pub tasks: Tasks,
     pub kernel: Weak<Mutex<Kernel>>,
     pub meters: Mutex<HashMap<ExecId, Arc<ExecMeter>>>,
     /// What background processes have used and nobody has been told.
@@ -87,7 +89,7 @@ pub(super) struct WasmLauncher(pub Arc<Shared>);
 impl Launcher for WasmLauncher {
     fn launch(&self, request: LaunchRequest) -> Sys<()> {
         let slot = self.0.engine.slots.clone().try_acquire_owned().map_err(|_| Errno::Again)?;
-        lock(&self.0.worker).spawn(run(self.0.clone(), request, slot));
+        self.0.tasks.add(&lock(&self.0.worker), run(self.0.clone(), request, slot));
         Ok(())
     }
 

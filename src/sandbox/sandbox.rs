@@ -16,6 +16,7 @@ use super::image::Image;
 use super::output::{BytesSource, Captured, Capturing, input_stream, output_stream};
 use super::process::{ExecMeter, Shared, WasmLauncher, lock};
 use super::snapshot::{Session, Snapshot};
+use super::tasks::Tasks;
 use super::worker::{Busy, Worker};
 use crate::base::{Errno, Exceeded, Limit, Limits, Sys};
 use crate::kernel::{
@@ -62,6 +63,7 @@ impl Sandbox {
         let kernel = Arc::new_cyclic(|weak| {
             let made = Arc::new(Shared {
                 worker: Mutex::new(engine.workers.least_busy().clone()),
+                tasks: Tasks::default(),
                 engine,
                 image: image.0.clone(),
                 memory,
@@ -143,7 +145,8 @@ impl Sandbox {
         running.finish().await
     }
 
-    /// Starts `exec`. It waits while the engine runs as many execs as it can.
+    /// Starts `exec`. It waits while the engine runs as many execs as it can. In a sandbox where nothing runs, the exec's first moments (most
+    /// often less than a millisecond) are run on this thread.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -161,9 +164,10 @@ impl Sandbox {
             argv.insert(argv.len().min(1), b"--session".to_vec());
         }
         self.shared.memory.reset_peak();
-        let (id, meter, worker) = {
+        let (id, meter, worker, mut turn) = {
             let mut kernel = lock(&self.kernel);
             let worker = self.worker();
+            let turn = self.shared.tasks.turn(&worker);
             let id = kernel
                 .start_exec(ExecStart {
                     program: exec.argv.first().map_or(b"", Vec::as_slice),
@@ -186,14 +190,22 @@ impl Sandbox {
             // Entered with the kernel locked: the process's task looks for it under that lock.
             let meter = Arc::new(ExecMeter::new(limits.fuel, exec.preopens.clone()));
             lock(&self.shared.meters).insert(id, meter.clone());
-            (id, meter, worker)
+            (id, meter, worker, turn)
         };
         let (done, finished) = oneshot::channel();
         let deadline = Duration::from_millis(limits.wall_time_ms);
         let counted = (admitted, worker.busy());
         let (kernel, shared) = (self.kernel.clone(), self.shared.clone());
         let session = exec.session.then(|| self.session.clone());
-        worker.spawn(Drive { kernel, shared, id, meter: meter.clone() }.run(deadline, session, counted, done));
+        let drive = Drive { kernel, shared, id, meter: meter.clone() }.run(deadline, session, counted, done);
+        // Run first, so that an exec that is over at once needs no timer for its deadline.
+        if let Some(turn) = &mut turn {
+            turn.run();
+        }
+        self.shared.tasks.add(&worker, drive);
+        if let Some(mut turn) = turn {
+            turn.run();
+        }
         let (kernel, shared) = (self.kernel.clone(), self.shared.clone());
         Ok((streams, Running { id, kernel, shared, meter, finished, captured: io.captured }))
     }
@@ -285,7 +297,7 @@ impl Running {
     }
 }
 
-/// The task on the worker that stays with an exec until the last of its processes is gone.
+/// The task that stays with an exec until the last of its processes is gone.
 struct Drive {
     kernel: Arc<Mutex<Kernel>>,
     shared: Arc<Shared>,

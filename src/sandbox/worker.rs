@@ -1,10 +1,10 @@
-//! Workers: OS threads that each run the processes of their sandboxes, one at a time, as fibers.
+//! Workers: OS threads that each run the tasks of their sandboxes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, EnterGuard, Handle};
 use tokio::sync::watch;
 
 /// The engine's threads. They end when this is dropped.
@@ -28,6 +28,11 @@ impl Worker {
     /// Runs `task` on the thread.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.handle.spawn(task);
+    }
+
+    /// Makes the thread's runtime this one's, for as long as the guard lives.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.handle.enter()
     }
 
     /// Counts an exec.
