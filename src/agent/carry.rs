@@ -7,8 +7,8 @@ use super::artifacts::DATA;
 use super::call::Meant;
 use super::event::What;
 use super::item::{
-    ApplyPatchCall, ApplyPatchCallOutput, CallEnvironment, CommandOutcome, CommandOutput, Item, McpApprovalResponse,
-    Message, Part, PatchOperation, ShellAction, ShellCall, ShellCallOutput, Status,
+    ApplyPatchCall, ApplyPatchCallOutput, CallEnvironment, CommandOutput, Item, McpApprovalResponse, Message, Part,
+    PatchOperation, ShellAction, ShellCall, ShellCallOutput, Status,
 };
 use super::judge::{Answer, Call, Question, Verdict};
 use super::output::{End, named};
@@ -271,23 +271,30 @@ impl Run<'_> {
 
     /// Answers a call that is not run.
     async fn refuse(&mut self, item: &Item, reason: &str) {
-        let answer = match item {
-            Item::ShellCall(call) => {
-                let outcome = CommandOutcome::Exit { exit_code: 126 };
-                let each = CommandOutput { stdout: String::new(), stderr: format!("coquina: {reason}\n"), outcome };
-                Item::ShellCallOutput(ShellCallOutput {
-                    id: None,
-                    call_id: call.call_id.clone(),
-                    status: Some(Status::Completed),
-                    max_output_length: call.action.max_output_length,
-                    output: vec![each; call.action.commands.len()],
-                })
-            }
-            Item::ApplyPatchCall(call) => patch_output(call, Err(reason.to_owned())),
-            _ => return,
+        match item {
+            Item::ShellCall(call) => self.refuse_shell(call, reason).await,
+            Item::ApplyPatchCall(call) => self.answer_patch(call, Err(reason.to_owned())).await,
+            _ => {}
+        }
+    }
+
+    async fn refuse_shell(&mut self, call: &ShellCall, reason: &str) {
+        let mut output = ShellCallOutput {
+            id: None,
+            call_id: call.call_id.clone(),
+            status: Some(Status::InProgress),
+            max_output_length: call.action.max_output_length,
+            output: Vec::new(),
         };
-        let answer = named(answer);
-        self.out.put(answer.clone()).await;
+        let begun = named(Item::ShellCallOutput(output.clone()));
+        let item_id = begun.id().unwrap_or_default().to_owned();
+        let output_index = self.out.add(begun).await;
+        output.id = Some(item_id.clone());
+        output.status = Some(Status::Completed);
+        output.output =
+            Told { out: &mut self.out, item_id, output_index }.refuse(call.action.commands.len(), reason).await;
+        let answer = Item::ShellCallOutput(output);
+        self.out.done(output_index, answer.clone()).await;
         self.remember([answer]);
     }
 

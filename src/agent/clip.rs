@@ -14,9 +14,15 @@ pub(super) struct Clip {
     /// Whether there is room to say that something was left out.
     says_so: bool,
     kept: [String; 2],
-    tail: VecDeque<(Stream, String)>,
-    tail_chars: usize,
-    left_out: [usize; 2],
+    tails: [Tail; 2],
+}
+
+/// The end of what was written to one stream.
+#[derive(Default)]
+struct Tail {
+    pieces: VecDeque<String>,
+    chars: usize,
+    left_out: usize,
 }
 
 /// Which of a command's streams.
@@ -56,9 +62,7 @@ impl Clip {
             tail_most: room / 2,
             says_so,
             kept: Default::default(),
-            tail: VecDeque::new(),
-            tail_chars: 0,
-            left_out: [0; 2],
+            tails: Default::default(),
         }
     }
 
@@ -68,7 +72,7 @@ impl Clip {
         if !rest.is_empty() {
             // Once the head is full, what comes belongs to the tail.
             self.head_left = 0;
-            self.hold(stream, rest);
+            self.tails[stream as usize].hold(rest, self.tail_most);
         } else {
             self.head_left -= head.chars().count();
         }
@@ -79,41 +83,21 @@ impl Clip {
         Some(stream.wrote(head.to_owned()))
     }
 
-    fn hold(&mut self, stream: Stream, text: &str) {
-        self.tail.push_back((stream, text.to_owned()));
-        self.tail_chars += text.chars().count();
-        // Not for each character that comes: a long piece would be copied as often.
-        if self.tail_chars > self.tail_most.saturating_mul(2).saturating_add(HELD_BEYOND) {
-            self.trim();
-        }
-    }
-
-    fn trim(&mut self) {
-        while self.tail_chars > self.tail_most {
-            let Some((stream, text)) = self.tail.front_mut() else { return };
-            let excess = self.tail_chars - self.tail_most;
-            let (out, rest) = split(text, excess);
-            let count = out.chars().count();
-            self.tail_chars -= count;
-            self.left_out[*stream as usize] += count;
-            if rest.is_empty() {
-                self.tail.pop_front();
-            } else {
-                *text = rest.to_owned();
-            }
-        }
-    }
-
     /// What is left to be told, and all that is kept of standard output and standard error.
     pub fn finish(mut self) -> (Vec<Written>, String, String) {
-        self.trim();
+        let [stdout, stderr] = &mut self.tails;
+        // Errors are short as a rule, and not to be drowned: each stream has half of what the other leaves, or more.
+        let most = self.tail_most;
+        stderr.trim(most.saturating_sub(stdout.chars).max(most / 2));
+        stdout.trim(most - stderr.chars);
         let mut told = Vec::new();
         for stream in [Stream::Stdout, Stream::Stderr] {
             let mut rest = String::new();
-            if self.says_so && self.left_out[stream as usize] > 0 {
-                rest = format!("\n[{} characters left out]\n", self.left_out[stream as usize]);
+            let tail = &self.tails[stream as usize];
+            if self.says_so && tail.left_out > 0 {
+                rest = format!("\n[{} characters left out]\n", tail.left_out);
             }
-            self.tail.iter().filter(|(of, _)| *of == stream).for_each(|(_, text)| rest.push_str(text));
+            rest.extend(tail.pieces.iter().map(String::as_str));
             if !rest.is_empty() {
                 self.kept[stream as usize].push_str(&rest);
                 told.push(stream.wrote(rest));
@@ -121,6 +105,32 @@ impl Clip {
         }
         let [stdout, stderr] = self.kept;
         (told, stdout, stderr)
+    }
+}
+
+impl Tail {
+    fn hold(&mut self, text: &str, most: usize) {
+        self.chars += text.chars().count();
+        self.pieces.push_back(text.to_owned());
+        // Not for each character that comes: a long piece would be copied as often.
+        if self.chars > most.saturating_mul(2).saturating_add(HELD_BEYOND) {
+            self.trim(most);
+        }
+    }
+
+    fn trim(&mut self, most: usize) {
+        while self.chars > most {
+            let Some(first) = self.pieces.front_mut() else { return };
+            let (out, rest) = split(first, self.chars - most);
+            let count = out.chars().count();
+            self.chars -= count;
+            self.left_out += count;
+            if rest.is_empty() {
+                self.pieces.pop_front();
+            } else {
+                *first = rest.to_owned();
+            }
+        }
     }
 }
 
@@ -155,7 +165,9 @@ mod tests {
         assert_eq!(of(10, &[]), pair("", ""));
         assert_eq!(of(10, &[(Stdout, "abc"), (Stderr, "dé"), (Stdout, "fghij")]), pair("abcfghij", "dé"));
         assert_eq!(of(4, &[(Stdout, "äbcdefgh")]), pair("äbgh", ""));
-        assert_eq!(of(5, &[(Stdout, "ab"), (Stderr, "cdef"), (Stdout, "gh")]), pair("abgh", "c"));
+        assert_eq!(of(5, &[(Stdout, "ab"), (Stderr, "cdef"), (Stdout, "gh")]), pair("abh", "cf"));
+        assert_eq!(of(6, &[(Stdout, "abc"), (Stderr, "x"), (Stdout, "defgh")]), pair("abcgh", "x"));
+        assert_eq!(of(6, &[(Stdout, "abc"), (Stderr, "vwxyz"), (Stdout, "d")]), pair("abcd", "yz"));
         assert_eq!(of(0, &[(Stdout, "ab"), (Stderr, "c")]), pair("", ""));
         assert_eq!(of(1, &[(Stdout, "ab")]), pair("a", ""));
         let long = "x".repeat(1000) + "end";

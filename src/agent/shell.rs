@@ -73,6 +73,19 @@ impl Told<'_, '_> {
     }
 }
 
+impl Told<'_, '_> {
+    /// Says of each of so many commands that it was not run.
+    pub async fn refuse(&mut self, commands: usize, reason: &str) -> Vec<CommandOutput> {
+        let stderr = format!("coquina: {reason}\n");
+        let refused = CommandOutput { stdout: String::new(), stderr, outcome: exit(126) };
+        for index in 0..commands {
+            self.tell(index, Stream::Stderr.wrote(refused.stderr.clone())).await;
+            self.done(index, refused.clone()).await;
+        }
+        vec![refused; commands]
+    }
+}
+
 /// Runs the commands of a call. If it is cancelled they are killed, and what they did and printed so far is kept.
 pub(super) async fn run(
     shell: Shell<'_>,
