@@ -15,3 +15,5 @@ mod sdk;
 #[path = "http/server.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod server;
+#[path = "responses/socket.rs"]
+mod socket;
