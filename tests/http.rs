@@ -4,6 +4,8 @@
 mod again;
 #[path = "http/archives.rs"]
 mod archives;
+#[path = "http/bad_input.rs"]
+mod bad_input;
 #[path = "http/client.rs"]
 mod client;
 mod common;

@@ -1,7 +1,7 @@
 //! Forms (`multipart/form-data`): texts and files.
 
 use axum::extract::multipart::MultipartError;
-use axum::extract::{FromRequest as _, Multipart, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 
@@ -36,6 +36,8 @@ impl Form {
         let fault = Fault::default();
         let mut request = Request::new(reader.into_body(fault.clone()));
         *request.headers_mut() = headers.clone();
+        // The reader has the limit that holds here.
+        DefaultBodyLimit::disable().apply(&mut request);
         let multipart = Multipart::from_request(request, &()).await;
         let multipart = multipart.map_err(|error| ApiError::bad_request(format!("{}.", error.body_text())))?;
         Form::parts(multipart).await.map_err(|error| fault.take().unwrap_or(error))

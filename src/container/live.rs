@@ -233,15 +233,16 @@ impl Containers {
                     live.touch();
                     return Ok(live);
                 }
-                let record = live.record();
                 drop(live);
-                if self.expire(record).await? {
-                    return Err(ContainerError::Expired { id: slot.id.clone() });
-                }
-                // It is in use beside us, so its time is not over.
-                if let Some(live) = slot.peek().await {
-                    return Ok(live);
-                }
+                let Ok(mut guard) = slot.live.clone().try_write_owned() else {
+                    // It is in use beside us, so its time is not over.
+                    match slot.peek().await {
+                        Some(live) => return Ok(live),
+                        None => continue,
+                    }
+                };
+                self.ensure(slot, &mut guard).await?;
+                continue;
             }
             let mut guard = slot.live.clone().write_owned().await;
             self.ensure(slot, &mut guard).await?;
@@ -257,7 +258,7 @@ impl Containers {
         Ok(Alone { live, _turn: turn })
     }
 
-    /// Loads the container unless it is there, whole.
+    /// Loads the container unless it is there, whole. Expires it if its time is over: whoever asks has it alone, so nobody uses it.
     async fn ensure(&self, slot: &Arc<Slot>, live: &mut Option<Live>) -> Result<()> {
         self.check_open()?;
         if live.as_ref().is_some_and(|live| !live.is_usable()) {
@@ -265,6 +266,10 @@ impl Containers {
         }
         if let Some(lost) = slot.take_lost() {
             return Err(lost);
+        }
+        if let Some(due) = live.take_if(|live| live.is_due(self.now_ms())) {
+            self.commit_expiry(due.record(), due.lease.fence()).await?;
+            return Err(ContainerError::Expired { id: slot.id.clone() });
         }
         if live.is_none() {
             *live = Some(self.load(slot).await?);

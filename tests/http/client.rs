@@ -158,6 +158,11 @@ impl Client {
         }
     }
 
+    /// Says that nothing more will be sent.
+    pub fn finish(&mut self) {
+        let _ = self.stream.get_ref().shutdown(std::net::Shutdown::Write);
+    }
+
     /// Passes over what has come.
     pub fn skip(&mut self) {
         let length = self.stream.buffer().len();

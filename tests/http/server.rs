@@ -34,15 +34,26 @@ impl Server {
 
     /// One whose agent asks these models.
     pub fn asking(models: Models, config: ApiConfig, keys: impl IntoIterator<Item = Key>) -> Server {
+        let store = Store::open(StoreConfig::memory()).expect("a store opens");
+        Server::over(store, ContainersConfig::default(), models, config, keys)
+    }
+
+    /// One over this store.
+    pub fn over(
+        store: Store,
+        containers: ContainersConfig,
+        models: Models,
+        config: ApiConfig,
+        keys: impl IntoIterator<Item = Key>,
+    ) -> Server {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime starts");
-        let store = Store::open(StoreConfig::memory()).expect("a store opens");
         let service = runtime.block_on(async {
             for key in keys {
                 Keys::keep(&store, &key).await.expect("it can be kept");
             }
             let keys = Keys::new(Keys::read(&store).await.expect("they can be read"));
-            let containers = Containers::open(image().clone(), store, ContainersConfig::default());
+            let containers = Containers::open(image().clone(), store, containers);
             let agent = Agent::open(models, containers.clone(), AgentConfig::default()).await;
             Service::new(containers, agent.expect("the store has its key"), keys, config)
         });
