@@ -27,5 +27,7 @@ mod sdk;
 mod server;
 #[path = "http/serving.rs"]
 mod serving;
+#[path = "http/traces.rs"]
+mod traces;
 #[path = "http/tty.rs"]
 mod tty;

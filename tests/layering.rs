@@ -19,6 +19,10 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ("object_store", &["storage/"], "blobs have one room"),
     ("coquina_shell", &["agent/rules/"], "scripts are read in one place, and run nowhere on the host"),
     ("reqwest", &["agent/model/"], "models are the only services that are called"),
+    ("opentelemetry", &["api/telemetry.rs", "cli/log.rs"], "spans are made in one place and sent from one"),
+    ("opentelemetry_sdk", &["api/telemetry.rs", "cli/log.rs"], "spans are made in one place and sent from one"),
+    ("opentelemetry_otlp", &["cli/log.rs"], "spans are sent from one place"),
+    ("tracing_opentelemetry", &["api/telemetry.rs", "cli/log.rs"], "spans are made in one place and sent from one"),
     ("axum", &["api/"], "HTTP has one room"),
     ("hyper", &["api/"], "HTTP has one room"),
     (

@@ -4,6 +4,7 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use tokio::task::spawn_blocking;
+use tracing::Instrument as _;
 
 use super::admission::Permit;
 use super::error::ApiError;
@@ -13,7 +14,7 @@ use super::json::{self, Json};
 use super::path::Ids;
 use super::service::Service;
 use super::wire::{self, Answer, Changes, ExecRequest};
-use super::{containers, sse};
+use super::{containers, sse, telemetry};
 use crate::base::Limits;
 use crate::container::{ExecOptions, Landed, RunningExec};
 use crate::sandbox::{Exec, Output, Stdin};
@@ -38,16 +39,18 @@ pub(super) async fn run(
     let permit = service.0.admission.admit(caller.share(), caller.quotas(), memory).await?;
     let (streams, running) = service.0.containers.start(&container.id, exec, options).await?;
     let cancel = running.canceller();
+    let span = telemetry::exec(Some(&container.id));
     let job = Job { service, caller, container: container.id, command, streamed, permit };
     if !streamed {
         // The command would go on without whoever asked for it.
         let client_gone = OnDrop(Some(cancel));
-        let answer = job.finish(running).await;
+        let answer = job.finish(running).instrument(span).await;
         client_gone.disarm();
         return Ok(Json(answer?).into_response());
     }
     let (events, response) = sse::channel(job.service.0.config.keep_alive);
-    tokio::spawn(exec::stream(events, streams, cancel, job.finish(running)));
+    let finish = job.finish(running).instrument(span);
+    tokio::spawn(exec::stream(events, streams, cancel, finish).in_current_span());
     Ok(response)
 }
 

@@ -9,6 +9,7 @@ use super::gate::Caller;
 use super::metrics::OutcomeLabels;
 use super::service::Service;
 use super::sse::{Events, Gone};
+use super::telemetry;
 use super::wire::{Answer, Content, Event};
 use crate::sandbox::{Characters, ExecError, Metering, Outcome, Streams};
 
@@ -38,6 +39,7 @@ pub(super) async fn book(service: &Service, caller: &Caller, ended: Ended<'_>) {
     let fuel = ended.metering.fuel;
     service.0.metrics.execs.get_or_create(&OutcomeLabels { outcome }).inc();
     service.0.metrics.fuel.inc_by(fuel);
+    telemetry::ended(outcome, fuel);
     service.0.admission.used(caller.share(), caller.quotas(), fuel);
     let event = json!({
         "type": "command",

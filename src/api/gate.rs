@@ -11,11 +11,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
 use serde_json::json;
+use tracing::Instrument as _;
 
 use super::error::ApiError;
 use super::keys::{Key, Keys, Quotas, Scope};
 use super::metrics::{RequestLabels, RouteLabels};
 use super::service::Service;
+use super::telemetry;
 use crate::agent::Policy;
 use crate::base::id;
 
@@ -89,6 +91,7 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
     let request_id: Arc<str> = id::new("req_").into();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let span = telemetry::request(&method, &route, &path, &request_id, request.headers());
     let (mut response, key) = match gate.admit(&request, &request_id) {
         Ok(caller) => {
             let key = caller.share().to_owned();
@@ -98,12 +101,13 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
             let (body, _hold) = gate.service.0.bodies.count(body);
             let request = Request::from_parts(head, body);
             // A handler that panics is a bug; it must not take the connection and the other requests on it along.
-            let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+            let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
             (answer.unwrap_or_else(|_| ApiError::internal().into_response()), key)
         }
         Err(error) => (error.into_response(), String::new()),
     };
     let (elapsed, status) = (started.elapsed(), response.status().as_u16());
+    telemetry::answered(&span, status, &key);
     let headers = response.headers_mut();
     headers.insert(PROCESSING_MS, HeaderValue::from(elapsed.as_millis() as u64));
     if let Ok(value) = HeaderValue::from_str(&request_id) {

@@ -4,6 +4,7 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use tokio::task::spawn_blocking;
+use tracing::Instrument as _;
 
 use super::admission::Permit;
 use super::body::Reader;
@@ -15,8 +16,8 @@ use super::gate::Caller;
 use super::json::{self, Json};
 use super::place::{self, Wanted};
 use super::service::Service;
-use super::sse;
 use super::wire::{self, Answer, Content, LimitsParam, RunRequest};
+use super::{sse, telemetry};
 use crate::base::Limits;
 use crate::sandbox::{Exec, Finished, Output, Running, Sandbox, SandboxConfig, Snapshot, Stdin};
 use crate::vfs::{Clock as _, SystemClock, Tree};
@@ -48,11 +49,12 @@ pub(super) async fn run(
     let job = Job { service, caller, sandbox, script: work.script, wanted: work.wanted, streamed, _permit: permit };
     if !streamed {
         // Dropped with the sandbox when the client goes away: that ends the command.
-        return Ok(Json(job.finish(running).await?).into_response());
+        return Ok(Json(job.finish(running).instrument(telemetry::exec(None)).await?).into_response());
     }
     let (events, response) = sse::channel(job.service.0.config.keep_alive);
     let cancel = running.canceller();
-    tokio::spawn(exec::stream(events, streams, cancel, job.finish(running)));
+    let finish = job.finish(running).instrument(telemetry::exec(None));
+    tokio::spawn(exec::stream(events, streams, cancel, finish).in_current_span());
     Ok(response)
 }
 

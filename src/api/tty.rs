@@ -13,6 +13,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
+use tracing::Instrument as _;
 
 use super::container_exec::{Job, OnDrop};
 use super::error::ApiError;
@@ -23,7 +24,7 @@ use super::service::Service;
 use super::socket::{self, Seat};
 use super::terminal::{Terminal, TooMuch, Typed};
 use super::wire::{Answer, FromClient, ToClient};
-use super::{containers, json};
+use super::{containers, json, telemetry};
 use crate::base::Limits;
 use crate::container::{ExecOptions, RunningExec};
 use crate::kernel::Signal;
@@ -229,7 +230,8 @@ impl Tty {
         let _hang_up = OnDrop(Some(running.canceller()));
         let signal = running.signaller();
         // What it used is booked also when nobody is there any more.
-        let mut finish = tokio::spawn(job.finish(running));
+        let span = telemetry::exec(Some(&job.container));
+        let mut finish = tokio::spawn(job.finish(running).instrument(span));
         let (mut stdin, mut stdout) = (streams.stdin, streams.stdout);
         loop {
             tokio::select! {

@@ -11,6 +11,7 @@ mod format;
 mod image;
 mod keys;
 mod limits;
+mod log;
 mod output;
 mod policy;
 mod quantity;

@@ -1,16 +1,15 @@
 //! `coquina serve`: the HTTP service in the foreground, until SIGINT or SIGTERM.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use super::config::{self, Flags, Settings};
-use super::{UsageError, setup, store};
+use super::{UsageError, log, setup, store};
 use crate::agent::model::Models;
 use crate::agent::{Agent, AgentConfig, Policy, PolicyConfig};
 use crate::api::{self, ApiConfig, Keys, Service};
@@ -31,7 +30,7 @@ pub struct ServeArgs {
 /// Serves until told to stop.
 pub fn serve(args: &ServeArgs) -> Result<u8> {
     let settings = config::load(&args.flags)?.settings;
-    start_log(&settings)?;
+    let traces = log::start(&settings)?;
     let tls = settings.tls_cert.as_ref().zip(settings.tls_key.as_ref()).map(|(certificates, key)| {
         let read = |path: &PathBuf| std::fs::read(path).with_context(|| path.display().to_string());
         anyhow::Ok(api::tls(&read(certificates)?, &read(key)?)?)
@@ -45,7 +44,7 @@ pub fn serve(args: &ServeArgs) -> Result<u8> {
         anyhow::Ok((store?, image))
     })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.context("the runtime cannot be started")?.block_on(async {
+    let served = runtime.context("the runtime cannot be started")?.block_on(async {
         let keys = Keys::new(Keys::read(&store).await?);
         check_exposure(&settings, &keys)?;
         let containers = Containers::open(image, store, settings.containers.clone());
@@ -67,7 +66,9 @@ pub fn serve(args: &ServeArgs) -> Result<u8> {
         };
         api::serve(listener, tls, service, stop).await?;
         Ok(0)
-    })
+    });
+    traces.end();
+    served
 }
 
 /// Starts the engine and opens the image.
@@ -108,15 +109,4 @@ fn check_exposure(settings: &Settings, keys: &Keys) -> Result<()> {
         settings.listen.ip()
     ))
     .into())
-}
-
-fn start_log(settings: &Settings) -> Result<()> {
-    let filter = settings.log_filter.as_deref().unwrap_or("info");
-    let filter = EnvFilter::try_new(filter).map_err(|error| UsageError(format!("log_filter: {filter:?}: {error}")))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match settings.log.as_str() {
-        "json" => log.json().init(),
-        _ => log.with_ansi(std::io::stderr().is_terminal()).init(),
-    }
-    Ok(())
 }
