@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::model::Usage;
+use super::model::{Price, Usage};
 use super::response::Failure;
 
 /// What a response may use. Beyond it the response fails, and says which part was used up.
@@ -38,6 +38,14 @@ pub struct Prices {
     pub cached: u64,
     /// Of an answer.
     pub output: u64,
+}
+
+impl From<Price> for Prices {
+    fn from(price: Price) -> Prices {
+        let micro = |dollars: f64| (dollars.clamp(0.0, 1e9) * 1e6) as u64;
+        let cached = price.cached_input.unwrap_or(price.input);
+        Prices { input: micro(price.input), cached: micro(cached), output: micro(price.output) }
+    }
 }
 
 impl Prices {

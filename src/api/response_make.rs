@@ -96,6 +96,7 @@ async fn request(service: &Service, caller: &Caller, asked: Asked, context: Vec<
         tools.push(Tool::ApplyPatch);
     }
     let workplace = response_workplace::Place::new(service.clone(), caller.clone(), asked.head.id.clone(), plan);
+    let prices = service.0.agent.models().price(&asked.head.model).map(Prices::from).unwrap_or_default();
     let governor = Governor {
         policy: caller.policy(&service.0.config.policy)?.and(&asked.policy),
         approvals: service.0.approvals.clone(),
@@ -116,7 +117,7 @@ async fn request(service: &Service, caller: &Caller, asked: Asked, context: Vec<
         sampling: asked.sampling,
         compact_threshold: asked.compact_threshold,
         seal_reasoning: asked.seal_reasoning,
-        budget: governor.policy.budget(Prices::default()),
+        budget: governor.policy.budget(prices),
         workplace: Arc::new(workplace),
         judge: Arc::new(governor),
     })

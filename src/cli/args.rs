@@ -55,6 +55,11 @@ pub enum Command {
     Keys(super::keys::KeysArgs),
     /// What was done through the HTTP service.
     Audit(super::audit::AuditArgs),
+    /// Let an agent work on a folder: it works on a copy, and what it changed is shown before it is applied.
+    #[command(after_help = super::agent::AGENT_HELP)]
+    Agent(super::agent::AgentArgs),
+    /// Calls of agents that wait for a person.
+    Approvals(super::approvals::ApprovalsArgs),
     /// Print every limit, its default and its unit.
     Limits,
     /// WebAssembly programs on their own.

@@ -1,5 +1,7 @@
 //! The command line: arguments, terminal, exit statuses. The only room with `anyhow`.
 
+mod agent;
+mod approvals;
 mod args;
 mod audit;
 mod boxes;
@@ -12,6 +14,7 @@ mod image;
 mod keys;
 mod limits;
 mod log;
+mod models;
 mod output;
 mod policy;
 mod quantity;
@@ -61,6 +64,8 @@ pub fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Agent(args) => agent::run(&args),
+        Command::Approvals(args) => approvals::run(&args),
         Command::Limits => limits::limits(),
         Command::Wasi(WasiCommand::Run(args)) => wasi::run(&args),
         Command::Image(ImageCommand::Build { recipe, wasm, out }) => image::build(&recipe, &wasm, &out),

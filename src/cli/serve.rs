@@ -9,8 +9,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::config::{self, Flags, Settings};
-use super::{UsageError, log, setup, store};
-use crate::agent::model::Models;
+use super::{UsageError, log, models, setup, store};
 use crate::agent::{Agent, AgentConfig, Policy, PolicyConfig};
 use crate::api::{self, ApiConfig, Keys, Service};
 use crate::container::Containers;
@@ -36,6 +35,7 @@ pub fn serve(args: &ServeArgs) -> Result<u8> {
         anyhow::Ok(api::tls(&read(certificates)?, &read(key)?)?)
     });
     let tls = tls.transpose()?;
+    let models = models::load(&settings)?;
     // The store waits for the disk while the engine and the image are made ready.
     let (store, image) = std::thread::scope(|scope| {
         let store = scope.spawn(|| store(&settings));
@@ -48,7 +48,7 @@ pub fn serve(args: &ServeArgs) -> Result<u8> {
         let keys = Keys::new(Keys::read(&store).await?);
         check_exposure(&settings, &keys)?;
         let containers = Containers::open(image, store, settings.containers.clone());
-        let agent = Agent::open(Models::default(), containers.clone(), AgentConfig::default()).await?;
+        let agent = Agent::open(models, containers.clone(), AgentConfig::default()).await?;
         let service = Service::new(containers, agent, keys, api_config(&settings)?);
         let listener = TcpListener::bind(settings.listen)
             .await

@@ -347,9 +347,11 @@ fn in_order(globs: &[Glob], words: &[Word]) -> Match {
 
 impl Command {
     fn is_harmless(&self) -> bool {
-        let known = self.words.first().and_then(Word::known);
-        let is_builtin = known.is_some_and(|name| HARMLESS.contains(&&*name));
-        self.redirections == 0 && (is_builtin || self.words.is_empty())
+        self.redirections == 0 && (self.is_harmless_builtin() || self.words.is_empty())
+    }
+
+    fn is_harmless_builtin(&self) -> bool {
+        self.words.first().and_then(Word::known).is_some_and(|name| HARMLESS.contains(&&*name))
     }
 }
 

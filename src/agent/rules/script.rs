@@ -254,8 +254,11 @@ impl Reader {
         if self.words > WORDS || self.depth >= DEPTH {
             return self.give_up();
         }
-        let arguments = command.words.iter().skip(1);
-        command.paths.extend(arguments.flat_map(|word| self.places.named(word)));
+        // What `echo` and its like are told are no files.
+        if !command.is_harmless_builtin() {
+            let arguments = command.words.iter().skip(1);
+            command.paths.extend(arguments.flat_map(|word| self.places.named(word)));
+        }
         if command.words.iter().any(hides_command) {
             command.unknown = Some("a subscript in it may run a command");
         }

@@ -63,6 +63,15 @@ pub fn prune(boxes: &Boxes, name: &str, keep: u64) -> Result<()> {
     boxes.answer(&json!({ "removed": removed }), &format!("{removed} entries forgotten"))
 }
 
+/// Prints what differs at and below a path: a line each, then the texts' diffs.
+pub fn review(difference: &Difference, dir: &[u8]) -> Result<Vec<FileChange>> {
+    let mut changes = difference.changes()?;
+    changes.retain(|change| is_below(&change.path, dir));
+    output::table(table(&changes))?;
+    changes.iter().try_for_each(|change| show_text(difference, change))?;
+    Ok(changes)
+}
+
 /// `box diff`.
 pub fn diff(boxes: &Boxes, args: &DiffArgs) -> Result<()> {
     let difference = match (&args.old, &args.new) {
@@ -216,7 +225,7 @@ fn show_text(difference: &Difference, change: &FileChange) -> Result<()> {
 }
 
 /// A unified diff for a terminal.
-fn coloured(diff: &[u8]) -> String {
+pub fn coloured(diff: &[u8]) -> String {
     let line = |line: &[u8]| {
         // Tabs are what they look like; all else that moves the cursor is shown.
         let text = line.split(|b| *b == b'\t').map(format::printable).collect::<Vec<_>>().join("\t");

@@ -11,7 +11,9 @@ mod pipe;
 mod run;
 mod settings;
 
-pub use change::conflict_lines;
+pub use change::{coloured, conflict_lines, review};
+pub use host::pack;
+pub use pipe::pipe;
 
 use anyhow::{Context as _, Result};
 
