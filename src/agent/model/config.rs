@@ -63,7 +63,7 @@ pub struct Host<'a> {
 /// Why a configuration gives no models.
 #[derive(Debug, thiserror::Error)]
 pub enum BadModels {
-    /// A table is not as docs/agent.md describes.
+    /// A table is not as docs/models.md describes.
     #[error("models.{name}: {error}")]
     Table {
         /// The model.
@@ -296,6 +296,22 @@ mod tests {
         assert_eq!(window("gpt-whatever"), Some(128_000), "`*` is for all other names");
         assert_eq!(models.price("default").map(|price| price.output), Some(8.0));
         assert_eq!(models.price("demo"), None);
+    }
+
+    #[test]
+    fn the_documented_examples_are_configurations() {
+        let document = include_str!("../../../docs/models.md");
+        let blocks: Vec<&str> =
+            document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        let [models, profile, script] = blocks[..] else { panic!("there are {} examples", blocks.len()) };
+        let models: toml::Table = models.parse().expect("it is TOML");
+        let variable = |_: &str| Some("sk-1".to_owned());
+        let read = |path: &str| Ok(if path == "play.toml" { script.to_owned() } else { String::new() });
+        let host = Host { variable: &variable, script: &read };
+        let models = Models::from_config(models["models"].as_table().expect("a table"), &host).expect("all is well");
+        assert_eq!(models.names().collect::<Vec<_>>(), ["coder", "play"]);
+        let profile: toml::Table = profile.parse().expect("it is TOML");
+        profile["profile"].clone().try_into::<Profile>().expect("it is a profile");
     }
 
     #[test]

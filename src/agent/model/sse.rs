@@ -103,7 +103,8 @@ mod tests {
         let refused = (0..=LONGEST / piece.len()).map(|_| parser.push(&piece)).find(Result::is_err);
         assert_eq!(refused, Some(Err(TooLong)));
         let mut lines = Parser::default();
-        let refused = (0..=LONGEST).step_by(6).map(|_| lines.push(b"data:a\n")).find(Result::is_err);
+        let line = format!("data:{}\n", "a".repeat(1000));
+        let refused = (0..=LONGEST).step_by(1000).map(|_| lines.push(line.as_bytes())).find(Result::is_err);
         assert_eq!(refused, Some(Err(TooLong)));
     }
 }

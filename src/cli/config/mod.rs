@@ -65,6 +65,8 @@ pub struct Settings {
     pub models: toml::Table,
     /// The file's `[policy]`: what agents may do, not looked into.
     pub policy: toml::Table,
+    /// The folder of the file: where paths in its `[models]` begin. Empty, which is the working directory, if there is no file.
+    pub folder: PathBuf,
 }
 
 /// Where traces go, if anywhere.
@@ -97,6 +99,7 @@ impl Default for Settings {
             telemetry: Telemetry::default(),
             models: toml::Table::new(),
             policy: toml::Table::new(),
+            folder: PathBuf::new(),
         }
     }
 }
@@ -220,6 +223,7 @@ impl Effective {
     fn file(&mut self, path: &Path, text: &str) -> Result<(), UsageError> {
         let table: toml::Table =
             text.parse().map_err(|error| UsageError(format!("{}: {error}", path.display()).trim_end().into()))?;
+        self.settings.folder = path.parent().map(PathBuf::from).unwrap_or_default();
         self.section(path, "", table)
     }
 

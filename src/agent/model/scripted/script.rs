@@ -1,4 +1,4 @@
-//! The file that a scripted model reads: turns, each with what it waits for and what it says. docs/agent.md describes it for those who write one.
+//! The file that a scripted model reads: turns, each with what it waits for and what it says. docs/models.md describes it for those who write one.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -28,10 +28,10 @@ pub struct Script {
 #[derive(Debug, thiserror::Error)]
 pub enum BadScript {
     /// It is not TOML of this form.
-    #[error("the script is not as docs/agent.md describes: {0}")]
+    #[error("the script is not as docs/models.md describes: {0}")]
     Toml(#[from] toml::de::Error),
     /// It is not JSON of this form.
-    #[error("the script is not as docs/agent.md describes: {0}")]
+    #[error("the script is not as docs/models.md describes: {0}")]
     Json(#[from] serde_json::Error),
 }
 

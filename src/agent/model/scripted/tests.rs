@@ -190,7 +190,7 @@ fn a_bad_script_is_told_what_is_wrong() {
         ("[[turn]]\nends = \"soon\"", "soon"),
         ("[[turn]]\npiece = 0", "nonzero"),
         ("{\"turn\": 1}", "sequence"),
-        ("turn", "docs/agent.md"),
+        ("turn", "docs/models.md"),
     ] {
         let error = Script::parse(script).expect_err("it is no script").to_string();
         assert!(error.contains(what), "{error}");
