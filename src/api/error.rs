@@ -26,7 +26,7 @@ pub(super) struct ApiError {
     /// What to say to clients that would retry this status by themselves.
     should_retry: Option<bool>,
     /// For merges: what goes against each other, path by path.
-    conflicts: Vec<Value>,
+    conflicts: Box<[Value]>,
 }
 
 /// The body of an error.
@@ -62,7 +62,7 @@ impl ApiError {
             message: message.into(),
             retry_after: None,
             should_retry: None,
-            conflicts: Vec::new(),
+            conflicts: Box::default(),
         }
     }
 
@@ -222,7 +222,7 @@ impl ApiError {
     }
 
     /// 409: a merge that does not go together, with everything that stands against it.
-    pub fn merge_conflict(message: String, conflicts: Vec<Value>) -> ApiError {
+    pub fn merge_conflict(message: String, conflicts: Box<[Value]>) -> ApiError {
         ApiError { conflicts, ..ApiError::conflict("merge_conflict", message).not_again() }
     }
 
