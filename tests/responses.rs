@@ -1,5 +1,7 @@
 //! The Responses and Conversations API as its clients see it.
 
+#[path = "responses/answers.rs"]
+mod answers;
 #[path = "responses/approvals.rs"]
 mod approvals;
 #[path = "http/client.rs"]
