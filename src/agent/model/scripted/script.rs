@@ -24,16 +24,10 @@ pub struct Script {
     pub(super) turns: Vec<Turn>,
 }
 
-/// Why a text is no script.
+/// Why a text is no script: it is not TOML or JSON of this form.
 #[derive(Debug, thiserror::Error)]
-pub enum BadScript {
-    /// It is not TOML of this form.
-    #[error("the script is not as docs/models.md describes: {0}")]
-    Toml(#[from] toml::de::Error),
-    /// It is not JSON of this form.
-    #[error("the script is not as docs/models.md describes: {0}")]
-    Json(#[from] serde_json::Error),
-}
+#[error("it is not as docs/models.md describes: {0}")]
+pub struct BadScript(String);
 
 /// What the model says once, and when.
 #[derive(Debug, Clone, Deserialize)]
@@ -154,8 +148,8 @@ impl Script {
     /// Reads a script: JSON if it begins with a brace, else TOML.
     pub fn parse(text: &str) -> Result<Script, BadScript> {
         match text.trim_start().starts_with('{') {
-            true => Ok(serde_json::from_str(text)?),
-            false => Ok(toml::from_str(text)?),
+            true => serde_json::from_str(text).map_err(|error| BadScript(error.to_string())),
+            false => toml::from_str(text).map_err(|error| BadScript(error.to_string().trim_end().to_owned())),
         }
     }
 
