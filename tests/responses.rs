@@ -10,6 +10,8 @@ mod client;
 mod common;
 #[path = "responses/conversations.rs"]
 mod conversations;
+#[path = "responses/recovery.rs"]
+mod recovery;
 #[path = "responses/requests.rs"]
 mod requests;
 #[path = "responses/sdk.rs"]
