@@ -2,9 +2,8 @@
 
 use std::io::{self, Read, Write};
 
-use axum::Extension;
 use axum::body::Body;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{RawQuery, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Buf as _, Bytes};
@@ -13,13 +12,10 @@ use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
 use super::body::{Fault, Reader, declared};
-use super::containers::find;
 use super::error::ApiError;
 use super::fields::Fields;
-use super::gate::Caller;
 use super::json::{self, Json};
-use super::path::Ids;
-use super::service::Service;
+use super::path::Within;
 use super::wire::{self, LandedObject};
 use crate::container::Ref;
 
@@ -51,13 +47,10 @@ pub(super) struct Unpacked {
     params(("container_id" = String, Path), ("path" = Option<String>, Query, description = "`/mnt/data` if absent")),
     responses((status = 200, description = "The archive", content_type = "application/x-tar")))]
 pub(super) async fn export(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
+    Within { service, container, .. }: Within,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let path = path(query.as_deref())?;
-    let container = find(&service, &caller, &id).await?;
     let state = Ref::Container(container.id);
     // What cannot be found is said before there is an answer.
     service.0.containers.stat(&state, &path).await?;
@@ -79,9 +72,7 @@ pub(super) async fn export(
     request_body(content_type = "application/x-tar", content = Vec<u8>),
     responses((status = 200, description = "What was unpacked", body = Unpacked)))]
 pub(super) async fn import(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
+    Within { service, caller, container }: Within,
     request: Request,
 ) -> Result<Json<Unpacked>, ApiError> {
     let (parts, body) = request.into_parts();
@@ -89,7 +80,6 @@ pub(super) async fn import(
     if !matches!(json::media_type(&parts.headers).as_deref(), Some("application/x-tar" | "application/tar")) {
         return Err(ApiError::media_type("application/x-tar"));
     }
-    let container = find(&service, &caller, &id).await?;
     let config = &service.0.config;
     service.make_room(&caller, declared(&parts.headers).unwrap_or(0)).await?;
     let mut reader = Reader::new(&parts.headers, body, config.upload_bytes, config)?;

@@ -1,7 +1,5 @@
 //! `POST /v1/containers/{id}/exec`: a command in a container.
 
-use axum::Extension;
-use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use tokio::task::spawn_blocking;
 use tracing::Instrument as _;
@@ -10,11 +8,11 @@ use super::admission::Permit;
 use super::error::ApiError;
 use super::exec::{self, Ended};
 use super::gate::Caller;
-use super::json::{self, Json};
-use super::path::Ids;
+use super::json::Json;
+use super::path::Within;
 use super::service::Service;
 use super::wire::{self, Answer, Changes, ExecRequest};
-use super::{containers, sse, telemetry};
+use super::{sse, telemetry};
 use crate::base::Limits;
 use crate::container::{ExecOptions, Landed, RunningExec};
 use crate::sandbox::{Exec, Output, Stdin};
@@ -24,13 +22,9 @@ use crate::sandbox::{Exec, Output, Stdin};
     request_body = ExecRequest,
     responses((status = 200, description = "The command ended, in whatever way; as it goes on, if streamed", content((Answer = "application/json"), (wire::ServerSentEvent = "text/event-stream")))))]
 pub(super) async fn run(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-    request: Request,
+    Within { service, caller, container }: Within,
+    Json(asked): Json<ExecRequest>,
 ) -> Result<Response, ApiError> {
-    let asked: ExecRequest = json::read(&service, request).await?;
-    let container = containers::find(&service, &caller, &id).await?;
     service.make_room(&caller, 0).await?;
     let streamed = asked.stream.unwrap_or(false);
     let command = asked.command.clone();

@@ -2,17 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use axum::Extension;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 
-use super::containers::find;
 use super::error::ApiError;
-use super::fields::Fields;
 use super::gate::Caller;
 use super::json::{self, Json};
-use super::path::Ids;
+use super::path::{Ids, Within};
 use super::service::Service;
 use super::wire::{ContainerFile, CopyFile, Deleted, List, Page};
 use super::{files, kept, place};
@@ -34,12 +31,9 @@ const UPLOADS: &str = "container_uploads";
 #[utoipa::path(post, path = "/v1/containers/{container_id}/files", tag = "containers", params(("container_id" = String, Path)),
     request_body = CopyFile, responses((status = 200, description = "The file", body = ContainerFile)))]
 pub(super) async fn create(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
+    Within { service, caller, container }: Within,
     request: Request,
 ) -> Result<Json<ContainerFile>, ApiError> {
-    let container = find(&service, &caller, &id).await?;
     let is_form = json::media_type(request.headers()).as_deref() == Some("multipart/form-data");
     let (file, file_id) = if is_form {
         let (file, mut fields) = files::upload(&service, request).await?;
@@ -115,16 +109,8 @@ pub(super) async fn forget(service: &Service, container: &str) {
 #[utoipa::path(get, path = "/v1/containers/{container_id}/files", tag = "containers",
     params(("container_id" = String, Path), ("limit" = Option<u32>, Query), ("order" = Option<String>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, description = "A page of them", body = List<ContainerFile>)))]
-pub(super) async fn list(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Json<List<ContainerFile>>, ApiError> {
-    let mut fields = Fields::query(query.as_deref())?;
-    let page = Page::take(&mut fields, 20, 100)?;
-    fields.finish()?;
-    let mut all = look(&service, &caller, &id).await?;
+pub(super) async fn list(within: Within, page: Page) -> Result<Json<List<ContainerFile>>, ApiError> {
+    let mut all = look(&within).await?;
     if page.order == Order::Descending {
         all.reverse();
     }
@@ -135,25 +121,18 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/v1/containers/{container_id}/files/{file_id}", tag = "containers",
     params(("container_id" = String, Path), ("file_id" = String, Path)),
     responses((status = 200, description = "The file", body = ContainerFile)))]
-pub(super) async fn get(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids((container, id)): Ids<(String, String)>,
-) -> Result<Json<ContainerFile>, ApiError> {
-    Ok(Json(file(&service, &caller, &container, &id).await?))
+pub(super) async fn get(within: Within, Ids((_, id)): Ids<(String, String)>) -> Result<Json<ContainerFile>, ApiError> {
+    Ok(Json(file(&within, &id).await?))
 }
 
 /// A file's bytes.
 #[utoipa::path(get, path = "/v1/containers/{container_id}/files/{file_id}/content", tag = "containers",
     params(("container_id" = String, Path), ("file_id" = String, Path)),
     responses((status = 200, description = "The bytes", content_type = "application/octet-stream")))]
-pub(super) async fn content(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids((container, id)): Ids<(String, String)>,
-) -> Result<Response, ApiError> {
-    let file = file(&service, &caller, &container, &id).await?;
-    let content = service.0.containers.read_file(&Ref::Container(container), file.path.as_bytes()).await?;
+pub(super) async fn content(within: Within, Ids((_, id)): Ids<(String, String)>) -> Result<Response, ApiError> {
+    let file = file(&within, &id).await?;
+    let Within { service, container, .. } = within;
+    let content = service.0.containers.read_file(&Ref::Container(container.id), file.path.as_bytes()).await?;
     Ok(files::bytes(content))
 }
 
@@ -161,29 +140,25 @@ pub(super) async fn content(
 #[utoipa::path(delete, path = "/v1/containers/{container_id}/files/{file_id}", tag = "containers",
     params(("container_id" = String, Path), ("file_id" = String, Path)),
     responses((status = 200, description = "It is gone", body = Deleted)))]
-pub(super) async fn remove(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids((container, id)): Ids<(String, String)>,
-) -> Result<Json<Deleted>, ApiError> {
-    let file = file(&service, &caller, &container, &id).await?;
-    service.0.containers.remove_file(&container, file.path.as_bytes()).await?;
+pub(super) async fn remove(within: Within, Ids((_, id)): Ids<(String, String)>) -> Result<Json<Deleted>, ApiError> {
+    let file = file(&within, &id).await?;
+    within.service.0.containers.remove_file(&within.container.id, file.path.as_bytes()).await?;
     Ok(Json(Deleted::new(id, "container.file.deleted")))
 }
 
-async fn file(service: &Service, caller: &Caller, container: &str, id: &str) -> Result<ContainerFile, ApiError> {
-    let all = look(service, caller, container).await?;
+async fn file(within: &Within, id: &str) -> Result<ContainerFile, ApiError> {
+    let all = look(within).await?;
     all.into_iter().find(|file| file.id == id).ok_or_else(|| ApiError::not_found("file", id))
 }
 
 /// All files of a container, oldest first.
-async fn look(service: &Service, caller: &Caller, id: &str) -> Result<Vec<ContainerFile>, ApiError> {
-    let container = find(service, caller, id).await?.id;
-    let found = walk(service, &container).await?;
-    let uploads = uploads(service, &container).await?;
+async fn look(Within { service, container, .. }: &Within) -> Result<Vec<ContainerFile>, ApiError> {
+    let container = container.id.as_str();
+    let found = walk(service, container).await?;
+    let uploads = uploads(service, container).await?;
     let files = found.into_iter().map(|(path, attr)| {
         let uploaded = str::from_utf8(&path).is_ok_and(|path| uploads.contains(path));
-        object(&container, &path, &attr, if uploaded { "user" } else { "assistant" })
+        object(container, &path, &attr, if uploaded { "user" } else { "assistant" })
     });
     let mut files: Vec<_> = files.collect();
     files.sort_by(|a, b| (a.created_at, &a.path).cmp(&(b.created_at, &b.path)));

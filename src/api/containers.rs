@@ -1,13 +1,13 @@
 //! `/v1/containers`: making, finding and removing them.
 
 use axum::Extension;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{RawQuery, State};
 
 use super::error::ApiError;
 use super::fields::Fields;
 use super::gate::Caller;
-use super::json::{self, Json};
-use super::path::Ids;
+use super::json::Json;
+use super::path::Within;
 use super::service::Service;
 use super::wire::{ContainerObject, CreateContainer, Deleted, List, Page, display_name};
 use super::{container_files, skills};
@@ -21,9 +21,8 @@ use crate::storage::{ContainerQuery, LIST_LIMIT};
 pub(super) async fn create(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
-    request: Request,
+    Json(asked): Json<CreateContainer>,
 ) -> Result<Json<ContainerObject>, ApiError> {
-    let asked: CreateContainer = json::read(&service, request).await?;
     let container = plan(&service, &caller, asked).await?.make(&service).await?;
     Ok(Json(container.into()))
 }
@@ -116,26 +115,17 @@ pub(super) async fn list(
 /// A container.
 #[utoipa::path(get, path = "/v1/containers/{container_id}", tag = "containers", params(("container_id" = String, Path)),
     responses((status = 200, description = "The container", body = ContainerObject)))]
-pub(super) async fn get(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-) -> Result<Json<ContainerObject>, ApiError> {
-    Ok(Json(find(&service, &caller, &id).await?.into()))
+pub(super) async fn get(Within { container, .. }: Within) -> Json<ContainerObject> {
+    Json(container.into())
 }
 
 /// Removes a container with its files and its log.
 #[utoipa::path(delete, path = "/v1/containers/{container_id}", tag = "containers", params(("container_id" = String, Path)),
     responses((status = 200, description = "It is gone", body = Deleted)))]
-pub(super) async fn remove(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-) -> Result<Json<Deleted>, ApiError> {
-    let container = find(&service, &caller, &id).await?;
+pub(super) async fn remove(Within { service, container, .. }: Within) -> Result<Json<Deleted>, ApiError> {
     service.0.containers.remove(&container.id).await?;
     container_files::forget(&service, &container.id).await;
-    Ok(Json(Deleted::new(id, "container.deleted")))
+    Ok(Json(Deleted::new(container.id, "container.deleted")))
 }
 
 /// The container with this id, if the caller may know of it.

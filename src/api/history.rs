@@ -1,21 +1,21 @@
 //! Containers' past and relatives: log, snapshots, forks, differences, merges, proposals.
 
 use axum::Extension;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{RawQuery, State};
 use tokio::task::spawn_blocking;
 
 use super::containers::find;
 use super::error::ApiError;
 use super::fields::Fields;
 use super::gate::Caller;
-use super::json::{self, Json};
-use super::path::Ids;
+use super::json::Json;
+use super::path::{Ids, Within};
 use super::service::Service;
 use super::wire::{
     self, Changes, ContainerObject, Deleted, ForkRequest, List, LogEntry, Page, ProposalObject, SnapshotObject,
     SnapshotRequest, StateRequest,
 };
-use crate::container::{Container, Create, Difference, Origin, Ref};
+use crate::container::{Create, Difference, Origin, Ref};
 use crate::storage::{LogQuery, Order, SnapshotQuery};
 
 type Answered<T> = Result<Json<T>, ApiError>;
@@ -49,16 +49,7 @@ async fn snapshot_owner(service: &Service, caller: &Caller, id: &str) -> Result<
 #[utoipa::path(get, path = "/v1/containers/{container_id}/log", tag = "history",
     params(("container_id" = String, Path), ("limit" = Option<u32>, Query), ("order" = Option<String>, Query), ("after" = Option<String>, Query, description = "A record's id or number")),
     responses((status = 200, description = "A page of it", body = List<LogEntry>)))]
-pub(super) async fn log(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-    RawQuery(query): RawQuery,
-) -> Answered<List<LogEntry>> {
-    let mut fields = Fields::query(query.as_deref())?;
-    let page = Page::take(&mut fields, 20, 100)?;
-    fields.finish()?;
-    let container = find(&service, &caller, &id).await?;
+pub(super) async fn log(Within { service, container, .. }: Within, page: Page) -> Answered<List<LogEntry>> {
     let number = |text: &str| text.rsplit('@').next().and_then(|seq| seq.parse::<u64>().ok());
     let after = page
         .after
@@ -78,13 +69,9 @@ pub(super) async fn log(
 #[utoipa::path(post, path = "/v1/containers/{container_id}/snapshots", tag = "history", params(("container_id" = String, Path)),
     request_body = SnapshotRequest, responses((status = 200, description = "The snapshot", body = SnapshotObject)))]
 pub(super) async fn snapshot(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-    request: Request,
+    Within { service, caller, container }: Within,
+    Json(asked): Json<SnapshotRequest>,
 ) -> Answered<SnapshotObject> {
-    let asked: SnapshotRequest = json::read(&service, request).await?;
-    let container = find(&service, &caller, &id).await?;
     service.make_room(&caller, 0).await?;
     Ok(Json(service.0.containers.snapshot(&container.id, asked.name.as_deref()).await?.into()))
 }
@@ -94,19 +81,13 @@ pub(super) async fn snapshot(
     params(("container_id" = String, Path), ("limit" = Option<u32>, Query), ("order" = Option<String>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, description = "A page of them", body = List<SnapshotObject>)))]
 pub(super) async fn snapshots(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-    RawQuery(query): RawQuery,
+    Within { service, caller, container }: Within,
+    page: Page,
 ) -> Answered<List<SnapshotObject>> {
-    let mut fields = Fields::query(query.as_deref())?;
-    let page = Page::take(&mut fields, 20, 100)?;
-    fields.finish()?;
-    let container = find(&service, &caller, &id).await?.id;
     let limit = page.limit + 1;
     let query = SnapshotQuery {
         owner: caller.owner(),
-        container: Some(container),
+        container: Some(container.id),
         order: page.order,
         after: page.after,
         limit,
@@ -133,13 +114,9 @@ pub(super) async fn remove_snapshot(
 #[utoipa::path(post, path = "/v1/containers/{container_id}/fork", tag = "history", params(("container_id" = String, Path)),
     request_body = ForkRequest, responses((status = 200, description = "The new container", body = ContainerObject)))]
 pub(super) async fn fork(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-    request: Request,
+    Within { service, caller, container }: Within,
+    Json(asked): Json<ForkRequest>,
 ) -> Answered<ContainerObject> {
-    let asked: ForkRequest = json::read(&service, request).await?;
-    let container = find(&service, &caller, &id).await?;
     service.make_room(&caller, 0).await?;
     let from = match &asked.from {
         Some(from) => state(&service, &caller, "from", from).await?,
@@ -157,12 +134,10 @@ pub(super) async fn fork(
 #[utoipa::path(post, path = "/v1/containers/{container_id}/restore", tag = "history", params(("container_id" = String, Path)),
     request_body = StateRequest, responses((status = 200, description = "What the log says of it", body = LogEntry)))]
 pub(super) async fn restore(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-    request: Request,
+    Within { service, caller, container }: Within,
+    Json(asked): Json<StateRequest>,
 ) -> Answered<LogEntry> {
-    let (container, from) = target(&service, &caller, &id, request).await?;
+    let from = state(&service, &caller, "from", &asked.from).await?;
     Ok(Json(service.0.containers.restore(&container.id, &from).await?.into()))
 }
 
@@ -170,20 +145,11 @@ pub(super) async fn restore(
 #[utoipa::path(post, path = "/v1/containers/{container_id}/merge", tag = "history", params(("container_id" = String, Path)),
     request_body = StateRequest, responses((status = 200, description = "What the log says of it", body = LogEntry)))]
 pub(super) async fn merge(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-    request: Request,
+    Within { service, caller, container }: Within,
+    Json(asked): Json<StateRequest>,
 ) -> Answered<LogEntry> {
-    let (container, from) = target(&service, &caller, &id, request).await?;
+    let from = state(&service, &caller, "from", &asked.from).await?;
     Ok(Json(service.0.containers.merge(&container.id, &from).await?.into()))
-}
-
-async fn target(service: &Service, caller: &Caller, id: &str, request: Request) -> Result<(Container, Ref), ApiError> {
-    let asked: StateRequest = json::read(service, request).await?;
-    let container = find(service, caller, id).await?;
-    let from = state(service, caller, "from", &asked.from).await?;
-    Ok((container, from))
 }
 
 /// What differs between two states; between the first of the container and now if nothing else is said.
@@ -191,16 +157,13 @@ async fn target(service: &Service, caller: &Caller, id: &str, request: Request) 
     params(("container_id" = String, Path), ("from" = Option<String>, Query), ("to" = Option<String>, Query), ("text" = Option<bool>, Query, description = "With unified diffs of texts")),
     responses((status = 200, description = "The paths that differ", body = Changes)))]
 pub(super) async fn diff(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
+    Within { service, caller, container }: Within,
     RawQuery(query): RawQuery,
 ) -> Answered<Changes> {
     let mut fields = Fields::query(query.as_deref())?;
     let (from, to) = (fields.text("from")?, fields.text("to")?);
     let text = fields.boolean("text")?.unwrap_or(false);
     fields.finish()?;
-    let container = find(&service, &caller, &id).await?;
     let from = match from {
         Some(from) => state(&service, &caller, "from", &from).await?,
         None => Ref::At(container.id.clone(), 1),
@@ -225,16 +188,7 @@ async fn changes(difference: Difference, text: bool) -> Answered<Changes> {
 #[utoipa::path(get, path = "/v1/containers/{container_id}/proposals", tag = "history",
     params(("container_id" = String, Path), ("limit" = Option<u32>, Query), ("order" = Option<String>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, description = "A page of them", body = List<ProposalObject>)))]
-pub(super) async fn proposals(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-    RawQuery(query): RawQuery,
-) -> Answered<List<ProposalObject>> {
-    let mut fields = Fields::query(query.as_deref())?;
-    let page = Page::take(&mut fields, 20, 100)?;
-    fields.finish()?;
-    let container = find(&service, &caller, &id).await?;
+pub(super) async fn proposals(Within { service, container, .. }: Within, page: Page) -> Answered<List<ProposalObject>> {
     let mut found = service.0.containers.proposals(&container.id).await?;
     found.sort_by(|a, b| (a.created_at_ms, &a.id).cmp(&(b.created_at_ms, &b.id)));
     if page.order == Order::Descending {
@@ -244,14 +198,8 @@ pub(super) async fn proposals(
 }
 
 /// A proposal of a container, if there is one.
-async fn proposal_of(
-    service: &Service,
-    caller: &Caller,
-    container: &str,
-    id: &str,
-) -> Result<ProposalObject, ApiError> {
+async fn proposal_of(Within { service, container, .. }: &Within, id: &str) -> Result<ProposalObject, ApiError> {
     let missing = || ApiError::not_found("proposal", id);
-    let container = find(service, caller, container).await?;
     if !crate::base::id::is(crate::storage::PROPOSAL_PREFIX, id) {
         return Err(missing());
     }
@@ -263,12 +211,8 @@ async fn proposal_of(
 #[utoipa::path(get, path = "/v1/containers/{container_id}/proposals/{proposal_id}", tag = "history",
     params(("container_id" = String, Path), ("proposal_id" = String, Path)),
     responses((status = 200, description = "The proposal", body = ProposalObject)))]
-pub(super) async fn proposal(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids((container, id)): Ids<(String, String)>,
-) -> Answered<ProposalObject> {
-    Ok(Json(proposal_of(&service, &caller, &container, &id).await?))
+pub(super) async fn proposal(within: Within, Ids((_, id)): Ids<(String, String)>) -> Answered<ProposalObject> {
+    Ok(Json(proposal_of(&within, &id).await?))
 }
 
 /// What a proposal would change.
@@ -276,40 +220,31 @@ pub(super) async fn proposal(
     params(("container_id" = String, Path), ("proposal_id" = String, Path), ("text" = Option<bool>, Query)),
     responses((status = 200, description = "The paths that differ", body = Changes)))]
 pub(super) async fn proposal_diff(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids((container, id)): Ids<(String, String)>,
+    within: Within,
+    Ids((_, id)): Ids<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Answered<Changes> {
     let mut fields = Fields::query(query.as_deref())?;
     let text = fields.boolean("text")?.unwrap_or(false);
     fields.finish()?;
-    proposal_of(&service, &caller, &container, &id).await?;
-    changes(service.0.containers.proposal_diff(&id).await?, text).await
+    proposal_of(&within, &id).await?;
+    changes(within.service.0.containers.proposal_diff(&id).await?, text).await
 }
 
 /// Makes a proposal's changes the container's. 409 if the container has changed the same since.
 #[utoipa::path(post, path = "/v1/containers/{container_id}/proposals/{proposal_id}/apply", tag = "history",
     params(("container_id" = String, Path), ("proposal_id" = String, Path)),
     responses((status = 200, description = "What the log says of it", body = LogEntry)))]
-pub(super) async fn apply(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids((container, id)): Ids<(String, String)>,
-) -> Answered<LogEntry> {
-    proposal_of(&service, &caller, &container, &id).await?;
-    Ok(Json(service.0.containers.apply(&id).await?.into()))
+pub(super) async fn apply(within: Within, Ids((_, id)): Ids<(String, String)>) -> Answered<LogEntry> {
+    proposal_of(&within, &id).await?;
+    Ok(Json(within.service.0.containers.apply(&id).await?.into()))
 }
 
 /// Lets a proposal go.
 #[utoipa::path(post, path = "/v1/containers/{container_id}/proposals/{proposal_id}/discard", tag = "history",
     params(("container_id" = String, Path), ("proposal_id" = String, Path)),
     responses((status = 200, description = "The proposal", body = ProposalObject)))]
-pub(super) async fn discard(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids((container, id)): Ids<(String, String)>,
-) -> Answered<ProposalObject> {
-    proposal_of(&service, &caller, &container, &id).await?;
-    Ok(Json(service.0.containers.discard(&id).await?.into()))
+pub(super) async fn discard(within: Within, Ids((_, id)): Ids<(String, String)>) -> Answered<ProposalObject> {
+    proposal_of(&within, &id).await?;
+    Ok(Json(within.service.0.containers.discard(&id).await?.into()))
 }

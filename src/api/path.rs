@@ -1,10 +1,14 @@
-//! Ids in a request's path.
+//! Ids in a request's path, and the container that one names.
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, Path, RawPathParams};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
+use super::containers;
 use super::error::ApiError;
+use super::gate::Caller;
+use super::service::Service;
+use crate::container::Container;
 
 /// The variable parts of a route's path, decoded.
 pub(super) struct Ids<T>(pub T);
@@ -14,7 +18,33 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let path = Path::<T>::from_request_parts(parts, state).await;
-        let Path(ids) = path.map_err(|_| ApiError::bad_request("The path of the URL is not percent-encoded UTF-8."))?;
+        let Path(ids) = path.map_err(|_| not_text())?;
         Ok(Ids(ids))
     }
+}
+
+/// The container that the route's `id` names, if the caller may know of it; who asks, and whom.
+pub(super) struct Within {
+    pub service: Service,
+    pub caller: Caller,
+    pub container: Container,
+}
+
+impl FromRequestParts<Service> for Within {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, ApiError> {
+        let names = RawPathParams::from_request_parts(parts, service).await.map_err(|_| not_text())?;
+        let id = names.iter().find_map(|(name, value)| (name == "id").then(|| value.to_owned()));
+        // The gate puts the caller there, and such routes have an id.
+        let (Some(caller), Some(id)) = (parts.extensions.get::<Caller>().cloned(), id) else {
+            return Err(ApiError::internal());
+        };
+        let container = containers::find(service, &caller, &id).await?;
+        Ok(Within { service: service.clone(), caller, container })
+    }
+}
+
+fn not_text() -> ApiError {
+    ApiError::bad_request("The path of the URL is not percent-encoded UTF-8.")
 }

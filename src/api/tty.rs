@@ -7,9 +7,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Extension;
+use axum::extract::RawQuery;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
-use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
@@ -19,7 +18,7 @@ use super::container_exec::{Job, OnDrop};
 use super::error::ApiError;
 use super::fields::Fields;
 use super::gate::Caller;
-use super::path::Ids;
+use super::path::Within;
 use super::service::Service;
 use super::socket::{self, Seat};
 use super::terminal::{Terminal, TooMuch, Typed};
@@ -53,16 +52,14 @@ const MORE: &[u8] = b"> ";
     params(("container_id" = String, Path), ("cols" = Option<u32>, Query, description = "80 if absent"), ("rows" = Option<u32>, Query, description = "24 if absent")),
     responses((status = 101, description = "A WebSocket. Binary frames: what is typed and printed. Text frames to the service: `{\"type\": \"resize\", \"cols\", \"rows\"}`, `{\"type\": \"signal\", \"signal\": \"INT\"}`; from it: `{\"type\": \"ready\"}`, `{\"type\": \"error\", \"message\"}`, `{\"type\": \"exit\", \"code\"}`")))]
 pub(super) async fn open(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
+    Within { service, caller, container }: Within,
     RawQuery(query): RawQuery,
     asked: socket::Asked,
 ) -> Result<Response, ApiError> {
     let mut fields = Fields::query(query.as_deref())?;
     let size = (side(&mut fields, "cols", 80)?, side(&mut fields, "rows", 24)?);
     fields.finish()?;
-    let container = containers::find(&service, &caller, &id).await?.id;
+    let container = container.id;
     let (upgrade, seat) = socket::accept(&service, &caller, asked, MESSAGE_BYTES)?;
     Ok(upgrade.on_upgrade(move |socket| {
         let pulse = pulse(service.0.config.keep_alive);
@@ -412,6 +409,7 @@ async fn start(
 ) -> Result<(Streams, RunningExec, Job), ApiError> {
     service.0.admission.request(caller.share(), caller.quotas())?;
     let found = containers::find(&service, &caller, &container).await?;
+    service.make_room(&caller, 0).await?;
     let memory = found.settings.limits.memory_bytes;
     let permit = service.0.admission.admit(caller.share(), caller.quotas(), memory).await?;
     let command = String::from_utf8_lossy(&script).into_owned();

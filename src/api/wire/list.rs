@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -54,6 +56,17 @@ impl Page {
             items.drain(..passed);
         }
         List::new(items, self.limit)
+    }
+}
+
+/// For lists that can be asked for nothing but a page, of 20 or up to 100.
+impl<S: Send + Sync> FromRequestParts<S> for Page {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let mut fields = Fields::query(parts.uri.query())?;
+        let page = Page::take(&mut fields, 20, 100)?;
+        fields.finish().map(|()| page)
     }
 }
 
