@@ -11,6 +11,14 @@ rm -rf "$out" && mkdir -p "$out"
 title() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [[ -t 1 ]] || title() { printf '\n%s\n' "$*"; }
 
+title '== An agent cleans, checks and summarises an export; what it writes waits for approval'
+mkdir "$out/export" && cp "$here"/data/* "$out/export"
+printf '[models.demo]\nkind = "scripted"\nscript = "%s"\n' "$here/agent/script.toml" > "$out/config.toml"
+# With COQUINA_MODEL_URL set a real model does the same job, in its own words.
+COQUINA_CONFIG=$out/config.toml "$coquina" agent --dir "$out/export" --policy "$here/agent/policy.toml" --yes \
+  'Clean this export of flights from New York, check it, summarise it by carrier and write a report'
+[[ -n ${COQUINA_MODEL_URL:-} ]] || { cmp "$here/agent/expected.md" "$out/export/report.md" && echo "the same as with native bash: report.md"; }
+
 title '== An agent'\''s script over five tables of flights, in WebAssembly processes'
 "$coquina" exec --metering --dir "$here/data::/data:ro" --dir "$out::/home/user/out" "$here/report.sh" /data out 2> "$out.metering" ||
   { cat "$out.metering" >&2; exit 1; }

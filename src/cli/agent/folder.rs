@@ -46,9 +46,11 @@ pub fn review(difference: Difference, dir: &Path, yes: bool) -> Result<()> {
     if !yes && !ask("Apply it?")? {
         return output::line("Nothing was applied.");
     }
-    let applied =
-        changes.iter().filter(|change| is_changed(change)).map(|change| (change, apply(&difference, change, dir)));
-    let applied: Vec<_> = applied.collect();
+    // What is removed first, from the deepest up; then what is there now, from the top down.
+    let (removed, rest): (Vec<_>, Vec<_>) =
+        changes.iter().filter(|change| is_changed(change)).partition(|change| change.after.is_none());
+    let in_order = removed.into_iter().rev().chain(rest);
+    let applied: Vec<_> = in_order.map(|change| (change, apply(&difference, change, dir))).collect();
     for (change, result) in &applied {
         if let Err(why) = result {
             output::line(&paint(&format!("{}: {why}", shown(change)), Style::Bad))?;
@@ -138,7 +140,10 @@ fn content(tree: &Tree, change: &FileChange) -> io::Result<Vec<u8>> {
 /// Puts what is there now; a file whole or not at all.
 fn put(new: &Tree, change: &FileChange, after: &FileState, path: &Path) -> io::Result<()> {
     let mode = fs::Permissions::from_mode(u32::from(after.mode & 0o777));
-    let was_same = change.before.as_ref().is_some_and(|before| before.kind == after.kind);
+    let was_dir = change.before.as_ref().is_some_and(|before| before.kind == Kind::Dir);
+    if was_dir && after.kind != Kind::Dir {
+        fs::remove_dir(path)?;
+    }
     match after.kind {
         Kind::Dir => {
             match change.before.as_ref().map(|before| before.kind) {
@@ -161,12 +166,54 @@ fn put(new: &Tree, change: &FileChange, after: &FileState, path: &Path) -> io::R
             written.inspect_err(|_| drop(fs::remove_file(&scratch)))
         }
         Kind::Symlink => {
-            if was_same || change.before.is_some() {
+            if change.before.is_some() && !was_dir {
                 fs::remove_file(path)?;
             }
             let target = after.target.as_deref().unwrap_or_default();
             std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(target), path)
         }
         Kind::CharDevice { .. } | Kind::Fifo => Err(io::Error::other("it is neither file, directory nor link")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vfs::ChangeKind;
+
+    fn file(size: u64) -> FileState {
+        FileState { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, size, mtime: 0, target: None }
+    }
+
+    #[test]
+    fn what_the_user_changed_meanwhile_is_left_alone() {
+        let scratch = tempfile::tempdir().expect("a scratch directory");
+        let path = scratch.path().join("a");
+        let mut old = Tree::new();
+        old.put_file(b"/mnt/data/a", b"one".to_vec().into(), 0o644, 0, 0, 0).expect("it is put");
+        let change =
+            |before, after| FileChange { path: b"/mnt/data/a".to_vec(), kind: ChangeKind::Modified, before, after };
+        let modified = change(Some(file(3)), Some(file(4)));
+        let added = change(None, Some(file(4)));
+        let removed = change(Some(file(3)), None);
+        fs::write(&path, "one").expect("it is written");
+        for (change, is_fine) in [(&modified, true), (&removed, true), (&added, false)] {
+            assert_eq!(unchanged(&old, change, &path).is_ok(), is_fine);
+        }
+        fs::write(&path, "two").expect("it is written");
+        assert!([&modified, &removed, &added].iter().all(|change| unchanged(&old, change, &path).is_err()));
+        fs::remove_file(&path).expect("it is removed");
+        assert!([&modified, &removed].iter().all(|change| unchanged(&old, change, &path).is_err()));
+        assert!(unchanged(&old, &added, &path).is_ok());
+    }
+
+    #[test]
+    fn no_path_leads_out() {
+        let scratch = tempfile::tempdir().expect("a scratch directory");
+        std::os::unix::fs::symlink("/", scratch.path().join("link")).expect("it is made");
+        assert!(inside(scratch.path(), b"a/b").is_ok() && inside(scratch.path(), b"link").is_ok());
+        for path in [&b"link/etc"[..], b"../x", b"a/../../x", b"/etc"] {
+            assert!(inside(scratch.path(), path).is_err(), "{}", String::from_utf8_lossy(path));
+        }
     }
 }

@@ -206,7 +206,12 @@ impl Work {
     /// Shows what waits, and asks.
     fn decide(&self, shown: &Value) -> Result<bool> {
         output::line(&paint("\nThis waits for you:", Style::Note))?;
-        output::write(approvals::shown(shown))?;
+        let mut shown = shown.clone();
+        if shown["proposal_id"].is_string() {
+            // They have just been seen.
+            shown["commands"].take();
+        }
+        output::write(approvals::shown(&shown))?;
         if self.yes {
             output::line(&paint("(approved: --yes)", Style::Faint))?;
             return Ok(true);
