@@ -47,6 +47,8 @@ pub struct ApiConfig {
     pub models: Vec<String>,
     /// What agents may do, whoever asks for them; keys and requests can only narrow it.
     pub policy: Policy,
+    /// Whether every request is put on the audit trail, or only what is run, approved or refused in them.
+    pub audit_requests: bool,
     /// How long commands that run may go on when the service is told to stop.
     pub grace: Duration,
     /// A comment is sent this often into a stream of events in which nothing happens, and a ping into a WebSocket.
@@ -79,6 +81,7 @@ impl Default for ApiConfig {
             hosts: Vec::new(),
             models: Vec::new(),
             policy: Policy::default(),
+            audit_requests: true,
             grace: Duration::from_secs(10),
             keep_alive: Duration::from_secs(15),
             sockets: 64,

@@ -117,7 +117,7 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     let ms = elapsed.as_secs_f64() * 1e3;
-    if needed(&method, &path).is_some() {
+    if gate.service.0.config.audit_requests && needed(&method, &path).is_some() {
         let event = json!({ "type": "request", "request_id": &*request_id, "key": key, "method": method.as_str(), "path": path, "status": status });
         gate.service.0.audit.add(container(&path).map(str::to_owned), event).await;
     }

@@ -110,3 +110,22 @@ fn everything_is_on_record() {
     }
     assert!(seen >= 4, "{seen}");
 }
+
+#[test]
+fn the_trail_can_do_without_requests() {
+    let server = Server::with(ApiConfig { audit_requests: false, ..ApiConfig::default() }, []);
+    let mut client = server.client();
+    for _ in 0..2 {
+        assert_eq!(client.get("/v1/files").status, 200);
+        client.post("/v1/run", &json!({ "script": ":" })).ok();
+    }
+    // The trail is written a moment later.
+    let records = loop {
+        let trail = client.get("/v1/audit").ok();
+        let records = trail["data"].as_array().expect("a list").clone();
+        if records.len() >= 2 {
+            break records;
+        }
+    };
+    assert!(records.iter().all(|record| record["event"]["type"] == "command"), "{records:?}");
+}

@@ -108,6 +108,8 @@ pub const SETTINGS: &[Setting] = &[
     row("quotas.memory", "quota-memory", "Memory limits of the commands at a time, together", |s| Slot::Size(&mut s.api.quotas.memory_bytes)),
     row("quotas.stored", "quota-stored", "Files, skills, containers and snapshots of an owner", |s| Slot::Size(&mut s.api.quotas.stored_bytes)),
 
+    row("audit.requests", "audit-requests", "Put every request on the audit trail; without it only what is run", |s| Slot::Switch(&mut s.api.audit_requests)),
+
     row("containers.idle_after", "idle-after", "A container that was not used for so long leaves memory", |s| Slot::Time(&mut s.containers.idle_after)),
     at_least(1, row("containers.log_entries", "log-entries", "Log records kept of a container, with the states they left", |s| Slot::Number(&mut s.containers.retention.entries))),
     row("containers.log_age", "log-age", "Age up to which log records are kept; `none` for any", |s| Slot::Time(&mut s.containers.retention.age)),
