@@ -3,6 +3,7 @@
 //! `cargo bench --bench versus [-- ROW …]`. The reference of each row runs right beside ours, so that a busy machine slows both.
 //! A row is `{"name", "unit", "ours", "reference", "theirs", "ratio"}` with ratio = ours / theirs; rows without a reference have null.
 
+mod agent;
 #[path = "../../tests/http/client.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod client;
@@ -15,6 +16,7 @@ fn main() {
     let mut bench = harness::Bench::start();
     bench.engine();
     bench.state();
+    bench.agent();
     bench.http();
     bench.finish();
 }

@@ -1,13 +1,10 @@
 //! Calls carried out: in which container, whether they may be, what became of them, and what waits for a person.
 
-use base64::Engine as _;
-use bytes::Bytes;
-
 use super::artifacts::DATA;
 use super::call::Meant;
 use super::event::What;
 use super::item::{
-    ApplyPatchCall, ApplyPatchCallOutput, CallEnvironment, CommandOutput, Item, McpApprovalResponse, Message, Part,
+    ApplyPatchCall, ApplyPatchCallOutput, CallEnvironment, CommandOutput, Item, McpApprovalResponse, Message,
     PatchOperation, ShellAction, ShellCall, ShellCallOutput, Status,
 };
 use super::judge::{Answer, Call, Question, Verdict};
@@ -17,7 +14,7 @@ use super::response::Failure;
 use super::run::{Go, Place, Run};
 use super::shell::{self, Ended, Shell, Told};
 use super::workplace::Ran;
-use super::{patch, prompt};
+use super::{attached, patch, prompt};
 use crate::container::{ContainerError, ExecOptions, Landed, Ref, Together};
 use crate::sandbox::{Exec, Outcome, Stdin};
 
@@ -37,6 +34,15 @@ enum Mode {
     Propose,
     /// It is undone, unless it is below `/tmp` alone.
     ReadOnly,
+}
+
+/// What a call did, for the books.
+struct Did<'a> {
+    tool: &'static str,
+    commands: &'a [String],
+    output: &'a [CommandOutput],
+    mode: Mode,
+    fuel: u64,
 }
 
 impl Run<'_> {
@@ -113,15 +119,10 @@ impl Run<'_> {
         let is_new = self.earlier.as_deref() != Some(id.as_str());
         let [earlier, ours] = std::mem::take(&mut self.attached);
         for file in earlier.into_iter().filter(|_| is_new).chain(ours) {
-            let content = match file.part {
-                Part::InputFile { file_id: Some(file_id), .. } => {
-                    workplace.file(&file_id).await.map(|(_, bytes)| bytes)
-                }
-                Part::InputFile { file_data: Some(data), .. } => decode(&file.name, &data),
-                _ => continue,
-            };
             let path = format!("{DATA}/{}", file.name);
-            let content = content.map_err(End::Failed)?;
+            let Some((_, content)) = attached::read(&*workplace, &file.part).await.map_err(End::Failed)? else {
+                continue;
+            };
             let written = containers.write_file(&id, path.as_bytes(), content, 0o644).await;
             written.map_err(|error| self.fault(&error))?;
         }
@@ -182,7 +183,8 @@ impl Run<'_> {
         answer = Item::ShellCallOutput(output);
         self.out.done(output_index, answer.clone()).await;
         self.remember([answer]);
-        let proposal = self.book("shell", &call.action.commands, &each, together, place, mode, fuel).await;
+        let did = Did { tool: "shell", commands: &call.action.commands, output: &each, mode, fuel };
+        let proposal = self.book(did, together, place).await;
         if self.cancelled.is_set() {
             return Err(End::Cancelled);
         }
@@ -198,16 +200,8 @@ impl Run<'_> {
     }
 
     /// Notes what a call did: its files, the books. Returns the proposal that waits for a decision.
-    async fn book(
-        &mut self,
-        tool: &'static str,
-        commands: &[String],
-        output: &[CommandOutput],
-        together: Option<Together>,
-        place: &Place,
-        mode: Mode,
-        fuel: u64,
-    ) -> Option<String> {
+    async fn book(&mut self, did: Did<'_>, together: Option<Together>, place: &Place) -> Option<String> {
+        let Did { tool, commands, output, mode, fuel } = did;
         let Some(together) = together else {
             let (container, root) = (place.id.as_str(), String::new());
             let ran = Ran { container, tool, commands, output, fuel, root, proposal: None };
@@ -329,7 +323,8 @@ impl Run<'_> {
         };
         self.spent.fuel = self.spent.fuel.saturating_add(fuel);
         self.answer_patch(call, result).await;
-        let proposal = self.book("apply_patch", &[shown], &[], done.ok(), place, mode, fuel).await;
+        let did = Did { tool: "apply_patch", commands: &[shown], output: &[], mode, fuel };
+        let proposal = self.book(did, done.ok(), place).await;
         self.ask_about(item, place, proposal, Vec::new()).await
     }
 
@@ -459,16 +454,4 @@ fn patch_output(call: &ApplyPatchCall, result: Result<String, String>) -> Item {
         status,
         output: Some(output),
     })
-}
-
-/// The bytes of a file that came with a message: a data URL, or base64 alone.
-fn decode(name: &str, data: &str) -> Result<Bytes, Failure> {
-    let text = match data.strip_prefix("data:") {
-        Some(url) => url.split_once(',').map_or("", |(_, data)| data),
-        None => data,
-    };
-    let bytes = base64::engine::general_purpose::STANDARD.decode(text.trim());
-    let wrong =
-        |error| Failure::prompt(format!("The content of file '{name}' is neither a data URL nor base64: {error}."));
-    bytes.map(Bytes::from).map_err(wrong)
 }

@@ -17,6 +17,7 @@
 
 pub mod approval;
 mod artifacts;
+mod attached;
 mod budget;
 mod call;
 mod cancel;

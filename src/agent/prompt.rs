@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::item::{
-    ApplyPatchCallOutput, CallOutput, CommandOutcome, CommandOutput, Content, Item, McpApprovalResponse, Message, Part,
+    ApplyPatchCallOutput, CallOutput, CommandOutcome, CommandOutput, Content, Item, McpApprovalResponse, Message,
     ShellCallOutput, Status,
 };
 use super::request::{Environment, Skill, Tool};
@@ -89,40 +89,6 @@ pub(super) fn hosted(tools: &[Tool]) -> Option<&Environment> {
     })
 }
 
-/// A file that a message brings along, and where it is put.
-pub(super) struct Attached {
-    /// Below [`DATA`](super::artifacts::DATA).
-    pub name: String,
-    pub part: Part,
-}
-
-/// Takes the files out of messages and says in their place where they are put. Names are others than those in `attached`.
-pub(super) fn detach(items: &mut [Item], attached: &mut Vec<Attached>) {
-    for item in items {
-        let Item::Message(message) = item else { continue };
-        for part in &mut message.content {
-            let Part::InputFile { filename, file_url: None, .. } = part else { continue };
-            let name = free_name(filename.as_deref(), attached);
-            let said = format!("[A file: {}/{name}]", super::artifacts::DATA);
-            attached.push(Attached { name, part: std::mem::replace(part, Part::InputText { text: said }) });
-        }
-    }
-}
-
-/// A name for a file that no other has: its own without directories, if it can be.
-fn free_name(asked: Option<&str>, taken: &[Attached]) -> String {
-    let own = asked.and_then(|name| name.rsplit(['/', '\\']).next());
-    let own =
-        own.filter(|name| !matches!(*name, "" | "." | "..") && name.len() <= 200 && !name.contains(char::is_control));
-    let own = own.unwrap_or("attachment");
-    let is_free = |name: &str| taken.iter().all(|other| other.name != name);
-    if is_free(own) {
-        return own.to_owned();
-    }
-    let numbered = (2..).map(|number| format!("{number}-{own}")).find(|name| is_free(name));
-    numbered.expect("numbers do not end")
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -152,26 +118,6 @@ mod tests {
         assert_eq!((output.output.len(), output.max_output_length, output.call_id.as_str()), (2, Some(9), "c1"));
         let Item::Message(told) = &rendered[3] else { panic!("{:?}", rendered[3]) };
         assert_eq!(told.text(), "[The call that waited for approval was refused: no]");
-    }
-
-    #[test]
-    fn files_are_taken_out_and_named_apart() {
-        let mut items = items(json!([{"role": "user", "content": [
-            {"type": "input_text", "text": "see"},
-            {"type": "input_file", "filename": "../x/a.csv", "file_data": "YQ=="},
-            {"type": "input_file", "filename": "a.csv", "file_id": "file-1"},
-            {"type": "input_file", "filename": "..", "file_data": "YQ=="},
-            {"type": "input_file", "file_url": "https://example.com/b"}]}]));
-        let mut attached = Vec::new();
-        detach(&mut items, &mut attached);
-        let names: Vec<_> = attached.into_iter().map(|attached| attached.name).collect();
-        assert_eq!(names, ["a.csv", "2-a.csv", "attachment"]);
-        let Item::Message(message) = &items[0] else { panic!("{:?}", items[0]) };
-        assert_eq!(
-            message.text(),
-            "see[A file: /mnt/data/a.csv][A file: /mnt/data/2-a.csv][A file: /mnt/data/attachment]"
-        );
-        assert!(matches!(message.content[4], Part::InputFile { .. }));
     }
 
     #[test]

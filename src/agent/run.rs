@@ -4,15 +4,16 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::artifacts::Artifacts;
+use super::attached::{self, Attached};
 use super::budget::Spent;
 use super::call;
 use super::cancel::Cancelled;
 use super::compaction::{self, Opened};
 use super::event::Events;
-use super::item::{CallOutput, Content, FunctionCall, Item};
+use super::item::{CallOutput, Content, FunctionCall, Item, Part};
 use super::model::{self, Finish, Model, ModelError, Models, Prompt, ToolChoice, ToolSpec, Usage, estimate_tokens};
 use super::output::{End, Output};
-use super::prompt::{self, Attached};
+use super::prompt;
 use super::request::{Request, Tool};
 use super::response::{Failure, Reason, ResponseObject};
 use super::seal::{Keys, Sealer};
@@ -189,9 +190,7 @@ impl Agent {
             repairs: 0,
             has_tools: true,
         };
-        let end = match run.turns().await {
-            Err(end) => end,
-        };
+        let Err(end) = run.turns().await;
         run.out.end(end, run.spent.usage, now_s()).await
     }
 }
@@ -231,7 +230,9 @@ fn check_outputs(items: &[Item]) -> Result<(), Refusal> {
 
 impl Run<'_> {
     async fn turns(&mut self) -> Go<Infallible> {
-        if self.begin()? {
+        let is_compaction_asked_for = self.begin()?;
+        self.show_files().await?;
+        if is_compaction_asked_for {
             self.compact().await?;
             return Err(End::Completed);
         }
@@ -259,13 +260,14 @@ impl Run<'_> {
         let fail = |message| End::Failed(Failure::prompt(message));
         let Opened { mut items, container } = compaction::open(items, &self.sealer).map_err(fail)?;
         self.earlier = container;
+        items.iter_mut().for_each(|item| unseal(item, &self.sealer));
         if prompt::hosted(&request.tools).is_some() {
             // Of a compaction nothing is left of which request a message came with.
             let before = items.len().saturating_sub(request.input.len());
-            prompt::detach(&mut items[..before], &mut self.attached[0]);
+            attached::detach(&mut items[..before], &mut self.attached[0]);
             let mut all = std::mem::take(&mut self.attached[0]);
             let earlier = all.len();
-            prompt::detach(&mut items[before..], &mut all);
+            attached::detach(&mut items[before..], &mut all);
             self.attached[1] = all.split_off(earlier);
             self.attached[0] = all;
         }
@@ -429,6 +431,18 @@ impl Run<'_> {
             FunctionCall { id: None, call_id: call_id.clone(), name, arguments: call.arguments.clone(), status: None };
         let output = CallOutput { id: None, call_id, output: Content::Text(text.to_owned()), status: None };
         self.remember([Item::FunctionCall(made), Item::FunctionCallOutput(output)]);
+    }
+}
+
+/// Gives reasoning back its words, if they were sealed here.
+fn unseal(item: &mut Item, sealer: &Sealer) {
+    let Item::Reasoning(reasoning) = item else { return };
+    let Some(sealed) = &reasoning.encrypted_content else { return };
+    // What cannot be opened is the upstream's own.
+    let Some(text) = sealer.open(sealed).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else { return };
+    reasoning.encrypted_content = None;
+    if reasoning.content.is_empty() {
+        reasoning.content.push(Part::ReasoningText { text });
     }
 }
 

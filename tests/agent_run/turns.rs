@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use coquina::agent::item::Item;
 use coquina::agent::model::{CallKind, Delta, Finish, ModelError, ToolChoice, ToolSpec};
 use coquina::agent::response::{Reason, Status};
 use coquina::agent::{Budget, Tool, cancellation};
@@ -234,4 +235,46 @@ async fn a_response_in_the_background_is_queued_first() {
     assert_eq!(names(&events)[..3], ["response.created", "response.queued", "response.in_progress"]);
     let status = |at: usize| events[at]["response"]["status"].as_str();
     assert_eq!((status(0), status(1), status(2)), (Some("queued"), Some("queued"), Some("in_progress")));
+}
+
+#[tokio::test]
+async fn sealed_reasoning_comes_back_and_files_without_a_shell_are_shown() {
+    let house = House::new(|_| finished([Delta::Reasoning("Deep thought".into()), Delta::Text("42".into())])).await;
+    let (mut first, _) =
+        house.run(coquina::agent::Request { seal_reasoning: true, ..house.request(json!("Why?")) }).await;
+    let Item::Reasoning(reasoning) = &mut first.output[0] else { panic!("{:?}", first.output[0]) };
+    reasoning.content.clear();
+    let input = json!([{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]);
+    let request = coquina::agent::Request { context: first.output, tools: Vec::new(), ..house.request(input) };
+    house.run(request).await;
+    let asked = serde_json::to_string(&house.asked()[1].items).expect("JSON");
+    assert!(asked.contains("Deep thought") && !asked.contains("encrypted_content"), "{asked}");
+    assert!(asked.contains("[File file-1]\\ncontent of file-1\\n"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_run_that_is_dropped_kills_its_commands() {
+    let house = House::new(|_| bash("echo begun; sleep 999")).await;
+    let begun = std::sync::Arc::new(tokio::sync::Notify::new());
+    let tell = begun.clone();
+    let heard = Heard(
+        Default::default(),
+        Some(Box::new(move |what| {
+            if matches!(what, coquina::agent::event::What::OutputDelta { .. }) {
+                tell.notify_one();
+            }
+        })),
+    );
+    let (_canceller, cancelled) = cancellation();
+    let id = house.containers.create(coquina::container::Create::default()).await.expect("it is made").id;
+    let environment = coquina::agent::Environment::Reference { container_id: id.clone(), skills: Vec::new() };
+    let request = coquina::agent::Request { tools: vec![Tool::Shell(environment)], ..house.request(json!("Go")) };
+    tokio::select! {
+        _ = house.agent.run(request, &heard, &cancelled) => panic!("it does not end"),
+        () = begun.notified() => {}
+    }
+    // It is let go once nothing runs in it.
+    assert!(house.containers.hibernate(&id).await.expect("it hibernates"));
+    let log = house.containers.log(&id, &coquina::storage::LogQuery::default()).await.expect("it has one");
+    assert_eq!(log[0].outcome["outcome"]["type"], "cancelled");
 }

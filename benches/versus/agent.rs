@@ -1,0 +1,177 @@
+//! Rows about the agent: what a response costs beside its model, and many at once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use coquina::agent::item::{Item, Message};
+use coquina::agent::model::{
+    CallKind, Delta, Finish, Model, ModelError, Models, Prompt, TextFormat, ToolChoice, Usage,
+};
+use coquina::agent::response::Status;
+use coquina::agent::{
+    Agent, AgentConfig, AllowAll, Budget, Environment, Failure, Permit, Ran, Request, ResponseHead, Sampling, Tool,
+    Workplace, cancellation,
+};
+use coquina::container::{Containers, ContainersConfig, Create, Durability, Settings};
+use coquina::storage::{Store, StoreConfig};
+use futures_util::future::{BoxFuture, join_all};
+use futures_util::stream::{BoxStream, iter};
+use futures_util::{FutureExt as _, StreamExt as _};
+use serde_json::{Value, json};
+
+use crate::harness::{Bench, build_dir, median, millis, resident_bytes};
+
+/// Shell calls of a response.
+const STEPS: usize = 10;
+
+/// Responses at once.
+const MANY: usize = 1000;
+
+/// A model that takes no time: says `echo hi` ten times, then that it is done.
+struct Quick;
+
+impl Model for Quick {
+    fn generate(&self, prompt: Prompt) -> BoxStream<'static, Result<Delta, ModelError>> {
+        let done = prompt.items.iter().filter(|item| matches!(item, Item::ShellCallOutput(_))).count();
+        let arguments = r#"{"commands":["echo hi"]}"#.to_owned();
+        let (begun, end) = (0, Delta::Finished(Finish::Stop));
+        let pieces = match done {
+            STEPS.. => vec![Delta::Text("Done.".into()), Delta::Usage(Usage::default()), end],
+            _ => vec![
+                Delta::CallBegun { index: begun, call_id: format!("call_{done}"), kind: CallKind::Shell },
+                Delta::CallDone { index: begun, arguments },
+                end,
+            ],
+        };
+        iter(pieces.into_iter().map(Ok)).boxed()
+    }
+
+    fn context_window(&self) -> u64 {
+        1 << 20
+    }
+}
+
+/// Gives a response the container it was made for.
+struct Desk(String);
+
+impl Workplace for Desk {
+    fn container<'a>(&'a self, _: Option<&'a str>) -> BoxFuture<'a, Result<String, Failure>> {
+        async { Ok(self.0.clone()) }.boxed()
+    }
+
+    fn file<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(String, Bytes), Failure>> {
+        async { Err(Failure::server("there are none")) }.boxed()
+    }
+
+    fn admit<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Permit, Failure>> {
+        async { Ok(Box::new(()) as Permit) }.boxed()
+    }
+
+    fn ran<'a>(&'a self, _: &'a Ran<'a>) -> BoxFuture<'a, ()> {
+        std::future::ready(()).boxed()
+    }
+}
+
+impl Bench {
+    pub fn agent(&mut self) {
+        if !self.wants("loop_overhead") && !self.wants("agents") {
+            return;
+        }
+        let dir = tempfile::tempdir_in(build_dir()).expect("the build folder can be written");
+        let store = Store::open(StoreConfig::directory(dir.path())).expect("a store is made");
+        let containers = Containers::open(self.image.clone(), store, ContainersConfig::default());
+        let mut models = Models::new();
+        models.insert("m", Arc::new(Quick) as Arc<dyn Model>);
+        let agent = self.runtime.block_on(Agent::open(models, containers.clone(), AgentConfig::default()));
+        let agent = agent.expect("the store works");
+        self.loop_overhead(&agent, &containers);
+        self.agents(&agent, &containers);
+        self.runtime.block_on(containers.shutdown()).expect("it shuts down");
+    }
+
+    /// One response with ten shell steps of `echo hi`.
+    fn loop_overhead(&mut self, agent: &Agent, containers: &Containers) {
+        if !self.wants("loop_overhead") {
+            return;
+        }
+        let id = self.runtime.block_on(container(containers));
+        let times = (0..100).map(|_| self.runtime.block_on(response(agent, &id))).collect();
+        self.at_most("loop_overhead", "ms", 3.0, millis(median(times)));
+    }
+
+    /// A thousand of them at once, each in a container of its own: the slowest against the fastest, and memory for each.
+    fn agents(&mut self, agent: &Agent, containers: &Containers) {
+        if !self.wants("agents") {
+            return;
+        }
+        let make = async { join_all((0..MANY).map(|_| container(containers))).await };
+        let ids = self.runtime.block_on(make);
+        let round = |ids: &[String]| -> Vec<Duration> {
+            let all = ids.iter().map(|id| {
+                let (agent, id) = (agent.clone(), id.clone());
+                tokio::spawn(async move { response(&agent, &id).await })
+            });
+            self.runtime.block_on(async {
+                let all: Vec<_> = all.collect();
+                join_all(all).await.into_iter().map(|done| done.expect("it does not panic")).collect()
+            })
+        };
+        // The first round fills caches and pools, and loads the containers.
+        let _guard = self.runtime.enter();
+        round(&ids);
+        let before = resident_bytes();
+        let mut times = round(&ids);
+        let each = resident_bytes().saturating_sub(before) as f64 / MANY as f64 / 1024.0;
+        drop(_guard);
+        times.sort();
+        let (fastest, slowest) = (times[0], times[MANY - 1]);
+        self.versus("agents", "ms", 2.0, "the fastest of them", millis(slowest), millis(fastest));
+        self.at_most("agents_memory", "KiB", 100.0, each);
+    }
+}
+
+async fn container(containers: &Containers) -> String {
+    let settings = Settings { durability: Durability::Batched(100), ..Settings::default() };
+    containers.create(Create { settings, ..Create::default() }).await.expect("it is made").id
+}
+
+/// Makes a response; how long it took.
+async fn response(agent: &Agent, container: &str) -> Duration {
+    let request = Request {
+        head: head(),
+        instructions: String::new(),
+        context: Vec::new(),
+        input: vec![Item::Message(Message::user("Say hi ten times."))],
+        owner: None,
+        tools: vec![Tool::Shell(Environment::Auto { skills: Vec::new() })],
+        choice: ToolChoice::Auto,
+        allowed: None,
+        format: TextFormat::Text,
+        sampling: Sampling::default(),
+        compact_threshold: None,
+        seal_reasoning: false,
+        budget: Budget::default(),
+        workplace: Arc::new(Desk(container.to_owned())),
+        judge: Arc::new(AllowAll),
+    };
+    let (_canceller, cancelled) = cancellation();
+    let started = Instant::now();
+    let response = agent.run(request, &(), &cancelled).await;
+    let took = started.elapsed();
+    assert_eq!((response.status, response.output.len()), (Status::Completed, 2 * STEPS + 1), "{:?}", response.error);
+    took
+}
+
+fn head() -> ResponseHead {
+    let none = Value::Null;
+    let head = json!({
+        "id": "resp_1", "created_at": 1, "background": false, "instructions": none, "max_output_tokens": none,
+        "max_tool_calls": none, "model": "m", "parallel_tool_calls": true, "previous_response_id": none,
+        "conversation": none, "prompt_cache_key": none, "prompt_cache_retention": none, "reasoning": {},
+        "safety_identifier": none, "service_tier": "default", "store": true, "temperature": 1.0, "top_p": 1.0,
+        "top_logprobs": 0, "presence_penalty": 0.0, "frequency_penalty": 0.0, "text": {}, "tool_choice": "auto",
+        "tools": [], "truncation": "disabled", "user": none, "metadata": {}
+    });
+    serde_json::from_value(head).expect("it is a head")
+}
