@@ -81,6 +81,7 @@ impl Workplace for Place {
     fn admit<'a>(&'a self, container: &'a str) -> BoxFuture<'a, Result<Permit, Failure>> {
         Box::pin(async move {
             let permit = async {
+                self.service.make_room(&self.caller, 0).await?;
                 let memory = self.memory_of(container).await?;
                 self.service.0.admission.admit(self.caller.share(), self.caller.quotas(), memory).await
             };
