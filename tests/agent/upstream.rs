@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Response, Uri};
-use coquina::agent::model::{Host, Models};
+use coquina::agent::model::{Host, Model, Models};
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -71,8 +71,13 @@ impl Upstream {
         Upstream::with(vec![Reply::Events(events(chunks))]).await
     }
 
-    /// The model behind it, called `m`; `settings` are more lines of its table.
-    pub fn model(&self, kind: &str, settings: &str) -> Arc<dyn coquina::agent::model::Model> {
+    /// The model behind it, called `m`.
+    pub fn model(&self, kind: &str, settings: &str) -> Arc<dyn Model> {
+        self.models(kind, settings).get("m").expect("it was configured")
+    }
+
+    /// A configuration with this model; `settings` are more lines of its table.
+    pub fn models(&self, kind: &str, settings: &str) -> Models {
         let text = format!(
             "[m]\nkind = \"{kind}\"\nurl = \"{}\"\napi_key_env = \"KEY\"\nbackoff_ms = 1\nupstream_model = \"up\"\n{settings}",
             self.url
@@ -80,8 +85,7 @@ impl Upstream {
         let table = text.parse().expect("it is TOML");
         let no_script = |_: &str| Err(std::io::ErrorKind::NotFound.into());
         let host = Host { variable: &|_| Some("sk-secret".into()), script: &no_script };
-        let models = Models::from_config(&table, &host).unwrap_or_else(|error| panic!("{error}"));
-        models.get("m").expect("it was configured")
+        Models::from_config(&table, &host).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// What it was asked so far.

@@ -28,7 +28,8 @@ fn completed() -> Value {
 
 #[tokio::test]
 async fn text_calls_and_reasoning() {
-    let reasoning = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "sealed"});
+    let reasoning = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "sealed",
+        "content": [{"type": "reasoning_text", "text": "Hm."}]});
     let (answer, asked) = of(
         "profile = \"openai\"",
         &[
@@ -57,13 +58,24 @@ async fn text_calls_and_reasoning() {
     .await;
     assert_eq!((answer.text.as_str(), answer.reasoning.as_str()), ("I'll look.", "Hm."));
     let item = Reasoning { id: Some("rs_1".into()), encrypted_content: Some("sealed".into()), ..Reasoning::default() };
-    assert_eq!(answer.reasoning_items, [Item::Reasoning(item)]);
+    assert_eq!(answer.reasoning_items, [Item::Reasoning(item)], "its words came already");
     assert_eq!(answer.calls(), [("the shell".into(), Some(LS)), ("custom g".into(), Some("select 1"))]);
     let usage = Usage { input_tokens: 9, cached_tokens: 4, output_tokens: 5, reasoning_tokens: 3 };
     assert_eq!((answer.usage, answer.finish), (Some(usage), Some(Finish::Stop)));
     assert_eq!((&asked["store"], &asked["include"]), (&json!(false), &json!(["reasoning.encrypted_content"])));
     assert_eq!(asked["tools"][0]["name"], "shell");
     assert_eq!(asked["tools"][2], json!({"type": "custom", "name": "g", "format": {"type": "text"}}));
+}
+
+#[tokio::test]
+async fn reasoning_comes_once() {
+    let item = json!({"type": "reasoning", "id": "rs_1", "summary": null, "content": [{"type": "reasoning_text", "text": "Hm."}]});
+    let delta = json!({"type": "response.reasoning_text.delta", "output_index": 0, "delta": "Hm."});
+    let done = json!({"type": "response.output_item.done", "output_index": 0, "item": item});
+    let (pieces, _) = of("", &[delta, done.clone(), completed()]).await;
+    assert_eq!((pieces.reasoning.as_str(), pieces.reasoning_items.len()), ("Hm.", 0));
+    let (whole, _) = of("", &[done, completed()]).await;
+    assert_eq!((whole.reasoning.as_str(), whole.reasoning_items.len()), ("", 1));
 }
 
 #[tokio::test]

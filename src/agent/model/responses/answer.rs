@@ -131,12 +131,7 @@ impl ResponsesReader {
             Some("shell_call") => item["action"].to_string(),
             Some("apply_patch_call") => json!({"operation": item["operation"]}).to_string(),
             Some("message") => return self.message_done(place, item, said),
-            Some("reasoning") => {
-                let item = serde_json::from_value::<Item>(item.clone());
-                let item = item.map_err(|error| self.who.nonsense(format!("a reasoning item: {error}")))?;
-                said.push(Delta::ReasoningItem(item));
-                return Ok(());
-            }
+            Some("reasoning") => return self.reasoning_done(place, item, said),
             _ => return Ok(()),
         };
         let making = self.making(place)?;
@@ -145,6 +140,21 @@ impl ResponsesReader {
         self.text(place, Some(&rest), |text| Delta::CallArguments { index, text }, said)?;
         if item["status"] != "incomplete" {
             said.push(Delta::CallDone { index, arguments });
+        }
+        Ok(())
+    }
+
+    /// Hands on the upstream's reasoning, to be passed back; its words only if they have not come in pieces.
+    fn reasoning_done(&mut self, place: u64, item: &Value, said: &mut Vec<Delta>) -> Result<(), ModelError> {
+        let item = serde_json::from_value(item.clone());
+        let item = item.map_err(|error| self.who.nonsense(format!("a reasoning item: {error}")))?;
+        let Item::Reasoning(mut reasoning) = item else { return Ok(()) };
+        let is_told = !self.making(place)?.so_far.is_empty();
+        if is_told {
+            reasoning.content.clear();
+        }
+        if reasoning.encrypted_content.is_some() || !is_told {
+            said.push(Delta::ReasoningItem(Item::Reasoning(reasoning)));
         }
         Ok(())
     }
