@@ -190,7 +190,7 @@ mod tests {
         let scratch = tempfile::tempdir().expect("a scratch directory");
         let path = scratch.path().join("a");
         let mut old = Tree::new();
-        old.put_file(b"/mnt/data/a", b"one".to_vec().into(), 0o644, 0, 0, 0).expect("it is put");
+        old.put_file(b"/mnt/data/a", b"one".to_vec().into(), 0o644, 0, 0, 0, None).expect("it is put");
         let change =
             |before, after| FileChange { path: b"/mnt/data/a".to_vec(), kind: ChangeKind::Modified, before, after };
         let modified = change(Some(file(3)), Some(file(4)));
