@@ -134,6 +134,7 @@ impl Bench {
             let runs = paced(&served, ours / 2.0, SOAK_TIME).len();
             let (memory_after, files_after) = served.holds();
             assert!(files_after <= files, "{files} files were open before, {files_after} after {runs} runs");
+            left_behind(&served);
             let growth = memory_after.saturating_sub(memory) as f64 / 1024.0;
             self.versus("soak", "KiB", 1.05, "memory before", memory as f64 / 1024.0 + growth, memory as f64 / 1024.0);
         }
@@ -220,8 +221,7 @@ impl Bench {
         let dir = tempfile::tempdir_in(build_dir()).expect("the build folder can be written");
         let place = dir.path().join("store");
         let served = Served::start(&["--store", place.to_str().expect("it is text")]);
-        let mut client = served.client(None);
-        let made = client.post("/v1/containers", &json!({ "name": "upload" })).ok();
+        let made = served.client(None).post("/v1/containers", &json!({ "name": "upload" })).ok();
         let files = format!("/v1/containers/{}/files", made["id"].as_str().expect("an id"));
         let mut round = 0_u64;
         let mut content = || {
@@ -235,6 +235,8 @@ impl Bench {
         for _ in 0..3 {
             let bytes = content();
             theirs.push(time(|| plain(dir.path(), &bytes)));
+            // A connection that says nothing for as long as the bytes take to be made is closed.
+            let mut client = served.client(None);
             ours.push(time(|| {
                 let file = client.form(&files, &[("file", Some("big.csv"), &bytes)]).ok();
                 let path = format!("{files}/{}/content", file["id"].as_str().expect("an id"));
@@ -273,6 +275,18 @@ fn plain(dir: &Path, bytes: &[u8]) {
         at += length;
     }
     assert!(read == bytes, "what came out is not what went in");
+}
+
+/// Fails if a command still runs or waits, a connection is open, or one of the runs did not end well.
+fn left_behind(served: &Served) {
+    let figures = served.client(None).get("/metrics");
+    let has = |start: &str| figures.text().lines().any(|line| line.starts_with(start));
+    for none in ["coquina_execs_running 0", "coquina_execs_waiting 0", "coquina_http_connections 1"] {
+        assert!(has(none), "not {none}: {}", figures.text());
+    }
+    for outcome in ["failure", "signal", "limit", "cancelled"] {
+        assert!(!has(&format!("coquina_execs_total{{outcome=\"{outcome}\"}}")), "a run ended so: {outcome}");
+    }
 }
 
 fn echo(client: &mut Client) {
