@@ -10,7 +10,7 @@ use super::database::{Database, Transaction, built, known, number, rows, runs, s
 use super::holder::{Hold, Holder};
 use super::objects::Objects;
 use super::pack::{MAGIC, MAX_BLOB, PackWriter, Placed};
-use super::rows::{change, roots};
+use super::rows::{change_all, roots};
 use super::{Change, Inner, StoreError};
 use crate::base::{Blob, Hash};
 use bytes::Bytes;
@@ -335,9 +335,8 @@ impl Committer {
             add_pack(tx.on(), &mut state, &pack).await?;
         }
         for (job, number) in group.iter().zip(0..) {
-            for one in &job.changes {
-                change(tx.on(), one).await.map_err(|why| Failed { job: Some(number), why: why.into() })?;
-            }
+            let changed = change_all(tx.on(), &job.changes).await;
+            changed.map_err(|why| Failed { job: Some(number), why: why.into() })?;
         }
         state.commits += group.len() as u64;
         state.write(tx.on()).await?;

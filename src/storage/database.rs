@@ -202,7 +202,7 @@ pub(super) fn rows(rows: usize, columns: usize) -> String {
 /// Cuts a list into runs of few different lengths, so that few different statements are prepared.
 pub(super) fn runs<T>(mut list: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let length = [128, 32, 8, 4, 2, 1].into_iter().find(|&length| length <= list.len())?;
+        let length = [32, 8, 4, 2, 1].into_iter().find(|&length| length <= list.len())?;
         let (run, rest) = list.split_at(length);
         list = rest;
         Some(run)

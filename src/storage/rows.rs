@@ -1,6 +1,6 @@
 //! Records as rows: how each is written and read back.
 
-use super::database::{built, hash, hash_or_null, is_taken, number, rows, signed};
+use super::database::{built, hash, hash_or_null, is_taken, number, rows, runs, signed};
 use super::{
     AuditEntry, AuditRecord, Change, ContainerRecord, ContainerStatus, DocumentRecord, LogRecord, ProposalRecord,
     ProposalState, SnapshotRecord, StoreError,
@@ -224,8 +224,19 @@ fn json(row: &AnyRow, column: usize, of: &str) -> Result<(String, Value), StoreE
     Ok((text, value))
 }
 
+/// Carries out changes in a transaction, in their order.
+pub(super) async fn change_all(on: &mut AnyConnection, changes: &[Change]) -> Result<(), StoreError> {
+    for run in changes.chunk_by(|one, next| audited(one).is_some() && audited(next).is_some()) {
+        match run {
+            [one] => change(on, one).await?,
+            run => append_audit(on, &run.iter().filter_map(audited).collect::<Vec<_>>()).await?,
+        }
+    }
+    Ok(())
+}
+
 /// Carries out one change in a transaction.
-pub(super) async fn change(on: &mut AnyConnection, change: &Change) -> Result<(), StoreError> {
+async fn change(on: &mut AnyConnection, change: &Change) -> Result<(), StoreError> {
     match change {
         Change::PutContainer(record) => put_container(on, record).await,
         Change::RemoveContainer(id) => {
@@ -268,7 +279,7 @@ pub(super) async fn change(on: &mut AnyConnection, change: &Change) -> Result<()
             let sql = "DELETE FROM document WHERE kind = $1 AND id = $2";
             run(on, sqlx::query(sql).bind(kind.as_str()).bind(id.as_str())).await
         }
-        Change::AppendAudit(entry) => append_audit(on, entry).await,
+        Change::AppendAudit(entry) => append_audit(on, &[entry]).await,
     }
 }
 
@@ -437,19 +448,27 @@ async fn put_document(on: &mut AnyConnection, record: &DocumentRecord) -> Result
     run(on, statement).await
 }
 
-async fn append_audit(on: &mut AnyConnection, entry: &AuditEntry) -> Result<(), StoreError> {
+fn audited(change: &Change) -> Option<&AuditEntry> {
+    if let Change::AppendAudit(entry) = change { Some(entry) } else { None }
+}
+
+async fn append_audit(on: &mut AnyConnection, entries: &[&AuditEntry]) -> Result<(), StoreError> {
     let last = sqlx::query("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(&mut *on).await?;
-    let (seq, before) =
+    let (mut seq, mut last) =
         last.map_or(Ok((0, Hash([0; 32]))), |row| Ok::<_, StoreError>((number(&row, 0)?, hash(&row, 1)?)))?;
-    let body = entry.body.to_string();
-    let hash = chained(before, seq + 1, entry.at_ms, entry.container.as_deref(), &body);
-    let statement = sqlx::query("INSERT INTO audit (seq, at, container, body, hash) VALUES ($1, $2, $3, $4, $5)")
-        .bind(signed(seq + 1))
-        .bind(entry.at_ms)
-        .bind(entry.container.as_deref())
-        .bind(body)
-        .bind(hash.0.to_vec());
-    run(on, statement).await
+    for some in runs(entries) {
+        let sql = format!("INSERT INTO audit (seq, at, container, body, hash) VALUES {}", rows(some.len(), 5));
+        let mut statement = sqlx::query(built(sql));
+        for entry in some {
+            let body = entry.body.to_string();
+            seq += 1;
+            last = chained(last, seq, entry.at_ms, entry.container.as_deref(), &body);
+            let container = entry.container.as_deref();
+            statement = statement.bind(signed(seq)).bind(entry.at_ms).bind(container).bind(body).bind(last.0.to_vec());
+        }
+        run(on, statement).await?;
+    }
+    Ok(())
 }
 
 /// The hash of an audit record: BLAKE3 over the hash before it, `seq` and `at_ms` (8 bytes each, lowest first), the container's id, a
