@@ -49,6 +49,8 @@ pub struct ApiConfig {
     pub policy: Policy,
     /// Whether every request is put on the audit trail, or only what is run, approved or refused in them.
     pub audit_requests: bool,
+    /// What commands and responses did is safe from a crash so long after they are reported done; 0: before. Responses in the background always before.
+    pub batch: Duration,
     /// How long commands that run may go on when the service is told to stop.
     pub grace: Duration,
     /// A comment is sent this often into a stream of events in which nothing happens, and a ping into a WebSocket.
@@ -82,6 +84,7 @@ impl Default for ApiConfig {
             models: Vec::new(),
             policy: Policy::default(),
             audit_requests: true,
+            batch: Duration::ZERO,
             grace: Duration::from_secs(10),
             keep_alive: Duration::from_secs(15),
             sockets: 64,

@@ -12,7 +12,7 @@ use super::service::Service;
 use super::wire::{ContainerObject, CreateContainer, Deleted, List, Page, display_name};
 use super::{container_files, skills};
 use crate::agent::Skill;
-use crate::container::{Container, Create, Origin, Settings};
+use crate::container::{Container, Create, Durability, Origin, Settings};
 use crate::storage::{ContainerQuery, LIST_LIMIT};
 
 /// Makes a container.
@@ -73,7 +73,11 @@ impl Plan {
 
 /// The settings that containers of this service have at most.
 fn defaults(service: &Service) -> Settings {
-    Settings { limits: service.0.config.limits.clone(), ..Settings::default() }
+    let durability = match u32::try_from(service.0.config.batch.as_millis()) {
+        Ok(0) => Durability::Sync,
+        batch => Durability::Batched(batch.unwrap_or(u32::MAX)),
+    };
+    Settings { limits: service.0.config.limits.clone(), durability, ..Settings::default() }
 }
 
 /// Lists containers.

@@ -4,6 +4,7 @@ use axum::Extension;
 use axum::extract::{RawQuery, Request, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::MutexGuard;
 
 use super::error::ApiError;
 use super::fields::Fields;
@@ -81,8 +82,7 @@ pub(super) async fn update(
     let asked: UpdateConversation = json::read(&service, request).await?;
     let metadata = asked.metadata.unwrap_or_default();
     check_metadata(&metadata)?;
-    let _one_at_a_time = service.kept().lock(&id).await;
-    let mut record = find(&service, &caller, &id).await?;
+    let (_one_at_a_time, mut record) = alone(&service, &caller, &id).await?;
     record.body = serde_json::to_value(Body { metadata }).map_err(|_| ApiError::internal())?;
     let shown = object(&record)?;
     service.kept().put(record).await?;
@@ -97,8 +97,7 @@ pub(super) async fn remove(
     Extension(caller): Extension<Caller>,
     Ids(id): Ids<String>,
 ) -> Result<Json<Deleted>, ApiError> {
-    let _one_at_a_time = service.kept().lock(&id).await;
-    let record = find(&service, &caller, &id).await?;
+    let (_one_at_a_time, record) = alone(&service, &caller, &id).await?;
     service.kept().remove([(KIND, record.id.as_str())]).await?;
     Ok(Json(Deleted::new(id, "conversation.deleted")))
 }
@@ -118,8 +117,7 @@ pub(super) async fn create_items(
     fields.finish()?;
     let asked: CreateItems = json::read_body(&service, &parts.headers, body).await?;
     let items = some_items(asked.items)?;
-    let _one_at_a_time = service.kept().lock(&id).await;
-    let record = find(&service, &caller, &id).await?;
+    let (_one_at_a_time, record) = alone(&service, &caller, &id).await?;
     let change = appended(&service, record, &items).await?;
     service.kept().change(vec![change], Vec::new()).await?;
     Ok(Json(List::new(items.into_iter().map(Shown).collect(), AT_ONCE as u32)))
@@ -167,8 +165,7 @@ pub(super) async fn remove_item(
     Extension(caller): Extension<Caller>,
     Ids((id, item)): Ids<(String, String)>,
 ) -> Result<Json<ConversationObject>, ApiError> {
-    let _one_at_a_time = service.kept().lock(&id).await;
-    let record = find(&service, &caller, &id).await?;
+    let (_one_at_a_time, record) = alone(&service, &caller, &id).await?;
     let mut items = load(&service, &record).await?;
     let before = items.len();
     items.retain(|found| found.id() != Some(&item));
@@ -196,10 +193,27 @@ fn some_items(values: Vec<Value>) -> Result<Vec<Item>, ApiError> {
     Ok(items)
 }
 
-/// The conversation with this id, if the caller may know of it.
+/// The conversation with this id, if the caller may know of it, with what responses that are over have added.
 pub(super) async fn find(service: &Service, caller: &Caller, id: &str) -> Result<DocumentRecord, ApiError> {
+    service.0.runs.settle(|run| run.conversation.as_deref() == Some(id)).await;
+    find_now(service, caller, id).await
+}
+
+/// The same as it is, for a response that is about to add to it.
+pub(super) async fn find_now(service: &Service, caller: &Caller, id: &str) -> Result<DocumentRecord, ApiError> {
     let found = if id::is("conv_", id) { service.kept().find(caller, KIND, id).await? } else { None };
     found.ok_or_else(|| ApiError::not_found("conversation", id))
+}
+
+/// The same, for whoever is about to change it, and its lock.
+async fn alone<'a>(
+    service: &'a Service,
+    caller: &Caller,
+    id: &str,
+) -> Result<(MutexGuard<'a, ()>, DocumentRecord), ApiError> {
+    service.0.runs.settle(|run| run.conversation.as_deref() == Some(id)).await;
+    let lock = service.kept().lock(id).await;
+    Ok((lock, find_now(service, caller, id).await?))
 }
 
 /// A conversation's items, oldest first.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use tokio::task::JoinHandle;
 
 use super::containers;
 use super::conversations;
@@ -183,8 +182,6 @@ pub(super) struct Started {
     pub run: Arc<Run>,
     /// What it was when it began.
     pub begun: ResponseObject,
-    /// Its end.
-    pub done: JoinHandle<ResponseObject>,
 }
 
 /// Starts a response. It goes on to its end, or until it is cancelled, whoever waits for it.
@@ -201,17 +198,11 @@ pub(super) async fn start(service: &Service, caller: &Caller, prepared: Prepared
         response_store::begin(service, caller.owner(), &parts).await?;
     }
     let run = place.run.clone();
-    let done = tokio::spawn(make(service.clone(), caller.clone(), request, place, cancelled));
-    Ok(Started { run, begun, done })
+    tokio::spawn(make(service.clone(), caller.clone(), request, place, cancelled));
+    Ok(Started { run, begun })
 }
 
-async fn make(
-    service: Service,
-    caller: Caller,
-    request: Request,
-    place: Place,
-    cancelled: Cancelled,
-) -> ResponseObject {
+async fn make(service: Service, caller: Caller, request: Request, place: Place, cancelled: Cancelled) {
     let (head, input, run) = (request.head.clone(), request.input.clone(), &place.run);
     let made = AssertUnwindSafe(service.0.agent.run(request, &**run, &cancelled)).catch_unwind().await;
     let mut response = made.unwrap_or_else(|_| {
@@ -225,13 +216,18 @@ async fn make(
     }
     let events = run.frames_until(&response);
     let parts = Parts { response: &response, input: &input, events };
+    // In batches, what is asked for meanwhile waits; what was acknowledged in the background is kept first all the same.
+    let is_told_first = !service.0.config.batch.is_zero() && !response.head.background;
+    if is_told_first {
+        run.end(&response);
+    }
     if let Err(error) = response_store::finish(&service, &caller, &parts).await {
         tracing::error!(?error, id = response.head.id, "a response could not be kept");
         response = ended(response, failure(&error));
     }
-    run.end(&response);
-    drop(place);
-    response
+    if !is_told_first {
+        run.end(&response);
+    }
 }
 
 /// A response that failed after all.

@@ -29,6 +29,8 @@ pub(super) struct Run {
     pub id: String,
     /// Whose it is.
     pub owner: Option<String>,
+    /// The conversation that it belongs to.
+    pub conversation: Option<String>,
     /// Whether it goes on when nobody follows it.
     pub background: bool,
     /// Ends it.
@@ -44,6 +46,9 @@ pub(super) struct Run {
 #[derive(Clone, Copy, Default)]
 struct Progress {
     frames: usize,
+    /// Nothing more happens to it.
+    over: bool,
+    /// It has been kept, if it is to be.
     ended: bool,
 }
 
@@ -79,6 +84,17 @@ impl Runs {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
+    /// Waits until those that are over and are such have been kept.
+    pub async fn settle(&self, is_such: impl Fn(&Run) -> bool) {
+        let over: Vec<_> = {
+            let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+            runs.values().filter(|run| run.progress.borrow().over && is_such(run)).cloned().collect()
+        };
+        for run in over {
+            run.ended().await;
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         *self.count.borrow()
@@ -106,7 +122,7 @@ pub(super) struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.run.progress.send_modify(|progress| progress.ended = true);
+        self.run.progress.send_modify(|progress| (progress.over, progress.ended) = (true, true));
         let mut runs = self.runs.runs.lock().unwrap_or_else(PoisonError::into_inner);
         runs.remove(&self.run.id);
         self.runs.count.send_replace(runs.len());
@@ -117,8 +133,10 @@ impl Run {
     /// A response of which nothing has been made; its events are kept if somebody follows it, or may later.
     pub fn new(head: &ResponseHead, owner: Option<String>, is_followed: bool, canceller: Canceller) -> Run {
         let (id, background, is_stored) = (head.id.clone(), head.background, head.store);
+        let conversation = head.conversation.as_ref().and_then(|conversation| conversation["id"].as_str());
+        let conversation = conversation.map(str::to_owned);
         let (log, progress) = (Mutex::default(), watch::Sender::default());
-        Run { id, owner, background, canceller, is_stored, is_followed, log, progress }
+        Run { id, owner, conversation, background, canceller, is_stored, is_followed, log, progress }
     }
 
     /// Its events from the one with this number on.
@@ -126,7 +144,13 @@ impl Run {
         Follower { progress: self.progress.subscribe(), run: self.clone(), next, cancels: false }
     }
 
-    /// Waits until it has ended.
+    /// Waits until nothing more happens to it; the response, unless it was lost to a fault.
+    pub async fn over(&self) -> Option<ResponseObject> {
+        let _ = self.progress.subscribe().wait_for(|progress| progress.over).await;
+        self.object().filter(|object| object.status.is_final())
+    }
+
+    /// Waits until it has ended and been kept.
     pub async fn ended(&self) {
         let _ = self.progress.subscribe().wait_for(|progress| progress.ended).await;
     }
@@ -147,11 +171,13 @@ impl Run {
         frames.concat().into()
     }
 
-    /// Says how it ended, which must have been kept by now.
+    /// Says how it ended.
     pub fn end(&self, object: &ResponseObject) {
         if let Some(event) = self.last(object).filter(|_| self.is_followed) {
             self.push(&event);
         }
+        self.log().object = Some(object.clone());
+        self.progress.send_modify(|progress| progress.over = true);
     }
 
     /// The event that says how it ended. A cancelled response's events just stop.
@@ -230,7 +256,7 @@ impl Follower {
     /// The next event, as a frame; `None` when there will be no more.
     pub async fn next(&mut self) -> Option<Bytes> {
         let next = self.next;
-        let _ = self.progress.wait_for(|progress| progress.frames > next || progress.ended).await;
+        let _ = self.progress.wait_for(|progress| progress.frames > next || progress.over).await;
         let frame = self.run.log().frames.get(next).cloned()?;
         self.next += 1;
         Some(frame)

@@ -133,7 +133,7 @@ pub(super) async fn finish(service: &Service, caller: &Caller, parts: &Parts<'_>
     let mut _one_at_a_time = None;
     if let Some(id) = conversation.filter(|_| adds) {
         _one_at_a_time = Some(service.kept().lock(id).await);
-        match conversations::find(service, caller, id).await {
+        match conversations::find_now(service, caller, id).await {
             Ok(record) => {
                 let items: Vec<Item> = parts.input.iter().chain(&parts.response.output).cloned().collect();
                 records.push(conversations::appended(service, record, &items).await?);
@@ -159,6 +159,7 @@ pub(super) async fn find(service: &Service, caller: &Caller, id: &str) -> Result
 }
 
 async fn find_if(service: &Service, caller: &Caller, id: &str) -> Result<Option<DocumentRecord>, ApiError> {
+    service.0.runs.settle(|run| run.id == id).await;
     if id::is("resp_", id) { service.kept().find(caller, KIND, id).await } else { Ok(None) }
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn create(
     let asked: CreateResponse = json::read(&service, request).await?;
     let prepared = response_make::prepare(&service, &caller, asked, None).await?;
     let stream = prepared.stream;
-    let Started { run, begun, done } = response_make::start(&service, &caller, prepared).await?;
+    let Started { run, begun } = response_make::start(&service, &caller, prepared).await?;
     // It is made for this client alone, and ends with it.
     let follower = |run: &std::sync::Arc<Run>| if run.background { run.follow(0) } else { run.follow(0).cancelling() };
     if stream {
@@ -46,7 +46,7 @@ pub(super) async fn create(
         return Ok(Json(begun).into_response());
     }
     let _client_gone = follower(&run);
-    let response = done.await.map_err(|_| ApiError::internal().not_again())?;
+    let response = run.over().await.ok_or_else(|| ApiError::internal().not_again())?;
     Ok(Json(response).into_response())
 }
 

@@ -114,7 +114,7 @@ impl Talk {
         let last = self.remembered.take_if(|last| goes_on_from.as_ref() == Some(&last.id));
         let prepared = prepared?;
         let said: Vec<Item> = prepared.request.context.iter().chain(&prepared.request.input).cloned().collect();
-        let Started { run, done, .. } = response_make::start(&self.service, &self.caller, prepared).await?;
+        let Started { run, .. } = response_make::start(&self.service, &self.caller, prepared).await?;
         let mut events = run.follow(0).cancelling();
         loop {
             tokio::select! {
@@ -134,7 +134,7 @@ impl Talk {
                 },
             }
         }
-        let response = done.await.map_err(|_| ApiError::internal())?;
+        let response = run.over().await.ok_or_else(ApiError::internal)?;
         self.remember(&response, said, store, last);
         Ok(Ok(()))
     }

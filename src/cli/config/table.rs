@@ -110,6 +110,7 @@ pub const SETTINGS: &[Setting] = &[
 
     row("audit.requests", "audit-requests", "Put every request on the audit trail; without it only what is run", |s| Slot::Switch(&mut s.api.audit_requests)),
 
+    row("containers.batch", "batch", "What was done is safe from a crash so long after it is reported; 0: before. Responses in the background always before", |s| Slot::Time(&mut s.api.batch)),
     row("containers.idle_after", "idle-after", "A container that was not used for so long leaves memory", |s| Slot::Time(&mut s.containers.idle_after)),
     at_least(1, row("containers.log_entries", "log-entries", "Log records kept of a container, with the states they left", |s| Slot::Number(&mut s.containers.retention.entries))),
     row("containers.log_age", "log-age", "Age up to which log records are kept; `none` for any", |s| Slot::Time(&mut s.containers.retention.age)),
