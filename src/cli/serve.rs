@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::config::{self, Flags, Settings};
 use super::{UsageError, log, models, setup, store};
-use crate::agent::{Agent, AgentConfig, Policy, PolicyConfig};
+use crate::agent::{Agent, Policy, PolicyConfig};
 use crate::api::{self, ApiConfig, Keys, Service};
 use crate::container::Containers;
 use crate::sandbox::{Engine, Image};
@@ -48,7 +48,7 @@ pub fn serve(args: &ServeArgs) -> Result<u8> {
         let keys = Keys::new(Keys::read(&store).await?);
         check_exposure(&settings, &keys)?;
         let containers = Containers::open(image, store, settings.containers.clone());
-        let agent = Agent::open(models, containers.clone(), AgentConfig::default()).await?;
+        let agent = Agent::open(models, containers.clone(), settings.agent.clone()).await?;
         let service = Service::new(containers, agent, keys, api_config(&settings)?);
         let listener = TcpListener::bind(settings.listen)
             .await

@@ -100,6 +100,7 @@ fn heading(section: &str) -> Option<&'static str> {
         "containers" => Some("Containers"),
         "engine" => Some("Engine"),
         "quotas" => Some("Quotas of keys that have none of their own"),
+        "agent" => Some("Agent"),
         "audit" => Some("Audit"),
         "telemetry" => Some("Telemetry"),
         _ => None,

@@ -17,6 +17,7 @@ use anyhow::Result;
 use toml::Value;
 
 use super::UsageError;
+use crate::agent::AgentConfig;
 use crate::api::ApiConfig;
 use crate::container::ContainersConfig;
 use crate::sandbox::EngineConfig;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub tls_key: Option<PathBuf>,
     /// What the service allows.
     pub api: ApiConfig,
+    /// How the agent works.
+    pub agent: AgentConfig,
     /// How containers are kept.
     pub containers: ContainersConfig,
     /// How processes are run.
@@ -94,6 +97,7 @@ impl Default for Settings {
             tls_cert: None,
             tls_key: None,
             api: ApiConfig::default(),
+            agent: AgentConfig::default(),
             containers: ContainersConfig::default(),
             engine: EngineConfig::default(),
             telemetry: Telemetry::default(),

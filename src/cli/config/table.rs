@@ -117,6 +117,10 @@ pub const SETTINGS: &[Setting] = &[
     row("containers.collect_every", "collect-every", "Time between two garbage collections", |s| Slot::Time(&mut s.containers.collect_every)),
     row("containers.lease_wait", "lease-wait", "How long to wait for a container that another process has in use", |s| Slot::Time(&mut s.containers.lease_wait)),
 
+    row("agent.output", "agent-output", "Characters of output kept of a model's command when it has not said: head and tail", |s| Slot::Number(&mut s.agent.output_chars)),
+    row("agent.most_output", "agent-most-output", "The most that a model may ask for", |s| Slot::Number(&mut s.agent.most_output_chars)),
+    row("agent.repairs", "agent-repairs", "Invalid calls of a model in a row after which a response fails", |s| Slot::Number(&mut s.agent.repairs)),
+
     at_least(16, row("engine.processes", "engine-processes", "Live processes of all sandboxes together", |s| Slot::Number(&mut s.engine.processes))),
     at_least(1, row("engine.workers", "workers", "Threads that run processes", |s| Slot::Number(&mut s.engine.workers))),
     row("engine.cache", "module-cache", "Where programs that were uploaded are kept compiled; must be writable by nobody else", |s| Slot::Path(&mut s.engine.cache_dir)),
