@@ -13,14 +13,15 @@ use coquina::agent::{
     Agent, AgentConfig, AllowAll, Budget, Environment, Failure, Permit, Ran, Request, ResponseHead, Sampling, Tool,
     Workplace, cancellation,
 };
-use coquina::container::{Containers, ContainersConfig, Create, Durability, Settings};
+use coquina::container::{Containers, ContainersConfig, Create, Durability, ExecOptions, Settings};
+use coquina::sandbox::{Exec, Outcome};
 use coquina::storage::{Store, StoreConfig};
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::{BoxStream, iter};
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
 
-use crate::harness::{Bench, build_dir, median, millis, resident_bytes};
+use crate::harness::{Bench, beside, build_dir, millis, resident_bytes};
 
 /// Shell calls of a response.
 const STEPS: usize = 10;
@@ -90,14 +91,23 @@ impl Bench {
         self.runtime.block_on(containers.shutdown()).expect("it shuts down");
     }
 
-    /// One response with ten shell steps of `echo hi`.
+    /// One response with ten shell steps of `echo hi`, and the ten commands without an agent.
     fn loop_overhead(&mut self, agent: &Agent, containers: &Containers) {
         if !self.wants("loop_overhead") {
             return;
         }
         let id = self.runtime.block_on(container(containers));
-        let times = (0..100).map(|_| self.runtime.block_on(response(agent, &id))).collect();
-        self.at_most("loop_overhead", "ms", 3.0, millis(median(times)));
+        let runtime = &self.runtime;
+        let commands = || {
+            for _ in 0..STEPS {
+                let options = ExecOptions { parallel: true, ..ExecOptions::default() };
+                let done = runtime.block_on(containers.exec(&id, Exec::bash("echo hi"), options));
+                assert_eq!(done.expect("it runs").finished.outcome, Outcome::Exit { exit_code: 0 });
+            }
+        };
+        let (ours, theirs) = beside(100, 1, || drop(runtime.block_on(response(agent, &id))), commands);
+        self.at_most("loop_overhead", "ms", 3.0, millis(ours));
+        self.alone("loop_commands", "ms", millis(theirs));
     }
 
     /// A thousand of them at once, each in a container of its own: the slowest against the fastest, and memory for each.
@@ -105,27 +115,27 @@ impl Bench {
         if !self.wants("agents") {
             return;
         }
-        let make = async { join_all((0..MANY).map(|_| container(containers))).await };
-        let ids = self.runtime.block_on(make);
+        // As the service runs: a runtime of one thread hears late of what other threads have done.
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime starts");
+        let ids = runtime.block_on(join_all((0..MANY).map(|_| container(containers))));
         let round = |ids: &[String]| -> Vec<Duration> {
             let all = ids.iter().map(|id| {
                 let (agent, id) = (agent.clone(), id.clone());
                 tokio::spawn(async move { response(&agent, &id).await })
             });
-            self.runtime.block_on(async {
+            runtime.block_on(async {
                 let all: Vec<_> = all.collect();
                 join_all(all).await.into_iter().map(|done| done.expect("it does not panic")).collect()
             })
         };
         // The first round fills caches and pools, and loads the containers.
-        let _guard = self.runtime.enter();
         round(&ids);
         let before = resident_bytes();
         let mut times = round(&ids);
         let each = resident_bytes().saturating_sub(before) as f64 / MANY as f64 / 1024.0;
-        drop(_guard);
         times.sort();
         let (fastest, slowest) = (times[0], times[MANY - 1]);
+        runtime.shutdown_background();
         self.versus("agents", "ms", 2.0, "the fastest of them", millis(slowest), millis(fastest));
         self.at_most("agents_memory", "KiB", 100.0, each);
     }
