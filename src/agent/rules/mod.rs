@@ -4,6 +4,8 @@
 //! substitutions, functions, `bash -c '…'`, `env`, `xargs`, `find -exec` (`inner`), and with which files (`path`), and asks the rules about
 //! each, in their order: the first that matches decides. The strictest decision on any command is the script's.
 //!
+//! **Variables** that get all their values from the script (`out=/mnt/data/out`, `for f in a b`) are followed (`variables`) where words name files.
+//!
 //! **What cannot be known** before the script runs (`$cmd`, a file that is sourced, what comes through a pipe to a shell) is for a person to
 //! decide, unless everything is allowed anyway. A rule that forbids or asks about what a word *may* turn out to be leads to that question too.
 //!
@@ -14,6 +16,7 @@ mod glob;
 mod inner;
 mod path;
 mod script;
+mod variables;
 mod word;
 
 use serde::{Deserialize, Serialize};
@@ -348,6 +351,10 @@ fn in_order(globs: &[Glob], words: &[Word]) -> Match {
 impl Command {
     fn is_harmless(&self) -> bool {
         self.redirections == 0 && (self.is_harmless_builtin() || self.words.is_empty())
+    }
+
+    fn goes(&self) -> bool {
+        self.words.first().and_then(Word::known).is_some_and(|name| matches!(&*name, b"cd" | b"pushd"))
     }
 
     fn is_harmless_builtin(&self) -> bool {

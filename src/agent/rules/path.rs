@@ -30,12 +30,8 @@ impl Places {
 
     /// The script may have gone to `to`; or stayed, if that failed or was not reached. `repeats`: and may do so again.
     pub fn go(&mut self, to: &Word, repeats: bool) {
-        let there = match to.known() {
-            Some(to) if to.first() == Some(&b'/') => Some(BTreeSet::from([normal(&to)])),
-            // Again and again it leads ever further.
-            Some(to) if !repeats => self.now.as_ref().map(|now| now.iter().map(|cwd| joined(cwd, &to)).collect()),
-            _ => None,
-        };
+        let there = to.alternatives().map(|to| self.from_here(to, repeats)).collect::<Option<Vec<_>>>();
+        let there = there.map(|all| all.into_iter().flatten().collect::<BTreeSet<_>>());
         if repeats {
             self.roving = self.roving.take().zip(there.as_ref()).map(|(mut roving, there)| {
                 roving.extend(there.iter().cloned());
@@ -47,6 +43,25 @@ impl Places {
             now
         });
         self.now.take_if(|now| now.len() > PLACES);
+    }
+
+    /// Something earlier in the script may run in any place it has come to.
+    pub fn revisit(&mut self) {
+        self.roving = self.roving.take().zip(self.now.as_ref()).map(|(mut roving, now)| {
+            roving.extend(now.iter().cloned());
+            roving
+        });
+    }
+
+    /// Where a `cd` leads from each place.
+    fn from_here(&self, to: &[Piece], repeats: bool) -> Option<BTreeSet<Vec<u8>>> {
+        let to = Word::of(to.to_vec()).known()?;
+        match &self.now {
+            _ if to.first() == Some(&b'/') => Some(BTreeSet::from([normal(&to)])),
+            // Again and again it leads ever further.
+            _ if repeats => None,
+            now => now.as_ref().map(|now| now.iter().map(|cwd| joined(cwd, &to)).collect()),
+        }
     }
 
     /// Where to begin when the script has to be read again because something in it runs again elsewhere.
@@ -62,31 +77,36 @@ impl Places {
 
     /// The files that a word names.
     pub fn file(&self, word: &Word) -> Vec<Word> {
+        word.alternatives().flat_map(|pieces| self.at_path(pieces)).collect()
+    }
+
+    fn at_path(&self, pieces: &[Piece]) -> Vec<Word> {
         let any = || vec![Word::unknown(false)];
-        if word.pieces.contains(&Piece::Any) {
+        if pieces.contains(&Piece::Any) {
             return any();
         }
-        if word.starts_with(b"/") {
-            return something(normal_pieces(&word.pieces));
+        if pieces.first() == Some(&Piece::Byte(b'/')) {
+            return something(normal_pieces(pieces));
         }
         let Some(now) = &self.now else { return any() };
         let bytes = |cwd: &Vec<u8>| cwd.iter().map(|b| Piece::Byte(*b)).collect::<Vec<_>>();
-        let joined = |cwd| [&bytes(cwd), &[Piece::Byte(b'/')][..], &word.pieces].concat();
+        let joined = |cwd| [&bytes(cwd), &[Piece::Byte(b'/')][..], pieces].concat();
         now.iter().flat_map(|cwd| something(normal_pieces(&joined(cwd)))).collect()
     }
 
     /// The files that an argument may name: itself if it is no option, what follows `=`, what follows the letter of an option or `@`.
     pub fn named(&self, word: &Word) -> Vec<Word> {
-        let pieces = &word.pieces;
-        let after = |at: usize| Word { pieces: pieces[at..].to_vec(), is_many: word.is_many };
-        let is_option = word.starts_with(b"-");
-        let mut all = if is_option || pieces.is_empty() { Vec::new() } else { self.file(word) };
+        word.alternatives().flat_map(|pieces| self.named_by(pieces)).collect()
+    }
+
+    fn named_by(&self, pieces: &[Piece]) -> Vec<Word> {
+        let is_option = pieces.first() == Some(&Piece::Byte(b'-'));
+        let is_marked = is_option || pieces.first() == Some(&Piece::Byte(b'@'));
+        let mut all = if is_option || pieces.is_empty() { Vec::new() } else { self.at_path(pieces) };
         if let Some(at) = pieces.iter().position(|piece| *piece == Piece::Byte(b'=')) {
-            all.extend(self.file(&after(at + 1)));
-        } else if (is_option || word.starts_with(b"@"))
-            && let Some(at) = pieces.iter().position(|piece| *piece == Piece::Byte(b'/'))
-        {
-            all.extend(self.file(&after(at)));
+            all.extend(self.at_path(&pieces[at + 1..]));
+        } else if let Some(at) = pieces.iter().position(|piece| *piece == Piece::Byte(b'/')).filter(|_| is_marked) {
+            all.extend(self.at_path(&pieces[at..]));
         }
         all
     }
@@ -94,7 +114,7 @@ impl Places {
 
 /// A path, unless nothing is behind it.
 fn something(pieces: Vec<Piece>) -> Vec<Word> {
-    let word = Word { pieces, is_many: false };
+    let word = Word::of(pieces);
     let is_nothing = word.known().is_some_and(|path| NOTHING.contains(&&*path) || path.starts_with(b"/dev/fd/"));
     if is_nothing { Vec::new() } else { vec![word] }
 }

@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
+use coquina_shell::names::Sym;
 use coquina_shell::syntax::ast::{
-    AndOr, Arg, ArithText, Assign, AssignValue, Cond, Index, Kind, List, Op, Param, Part, Redir, RedirOp, Simple,
-    Subscript, Target, Word as Tree,
+    AndOr, Arg, ArithText, Assign, AssignValue, Cond, Index, Kind, List, Op, Param, ParamName, Part, Redir, RedirFd,
+    RedirOp, Simple, Subscript, Target, Word as Tree,
 };
 use coquina_shell::syntax::ast::{Command as Node, Pipeline};
 use coquina_shell::syntax::{Lines, Parser, Settings, print};
@@ -16,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::inner::{Inner, inner};
 use super::path::Places;
+use super::variables::Variables;
 use super::word::{Word, word, words};
 
 /// Longest script that is read, in bytes.
@@ -29,6 +31,9 @@ const DEPTH: u32 = 12;
 
 /// Longest text of a command in messages, in bytes.
 const TEXT_BYTES: usize = 200;
+
+/// Times a script is read until all values of its variables are known, or some are given up.
+const PASSES: u32 = 4;
 
 /// Stack of the thread that reads, in bytes: the parser nests 250 levels, and each may hold as many in strings.
 const STACK_BYTES: usize = 64 << 20;
@@ -90,11 +95,17 @@ fn unknown(why: &'static str) -> Command {
 struct Reader {
     commands: Vec<Command>,
     places: Places,
+    /// What variables may hold, by the pass before.
+    variables: Variables,
+    /// What this pass finds of that.
+    assigned: Variables,
     words: usize,
     depth: u32,
     /// Loops and functions around: what is in them may run again after what follows it.
     repeats: u32,
     gave_up: bool,
+    /// There are functions or traps: they run wherever the script is then.
+    defers: bool,
 }
 
 impl Reader {
@@ -102,15 +113,39 @@ impl Reader {
         if text.len() > SCRIPT_BYTES {
             return vec![unknown("it is longer than 256 KiB")];
         }
-        let mut places = Places::at(cwd);
+        let (mut places, mut variables, mut passes) = (Places::at(cwd), Variables::default(), 0);
         loop {
-            let mut reader = Reader { commands: Vec::new(), places, words: 0, depth: 0, repeats: 0, gave_up: false };
+            let mut reader = Reader::new(places.clone(), variables.clone());
             reader.script(text);
+            passes += 1;
+            // What variables hold may hang on what others hold. Each pass knows all values that follow from the one before.
+            if passes < PASSES && reader.assigned != variables {
+                variables = reader.assigned;
+                continue;
+            }
+            if reader.defers {
+                reader.places.revisit();
+            }
             match reader.places.again() {
                 // What runs again may run where the script has gone since.
                 Some(again) => places = again,
                 None => return reader.commands,
             }
+        }
+    }
+
+    fn new(places: Places, variables: Variables) -> Reader {
+        let assigned = Variables::default();
+        Reader {
+            commands: Vec::new(),
+            places,
+            variables,
+            assigned,
+            words: 0,
+            depth: 0,
+            repeats: 0,
+            gave_up: false,
+            defers: false,
         }
     }
 
@@ -121,7 +156,10 @@ impl Reader {
                 Ok(Some(list)) => self.list(&list),
                 Ok(None) => return,
                 // Nothing after it runs, if the shell reads it as we do: with `extglob`, say, it does not.
-                Err(_) => return self.add(Command { text: short(text), ..unknown("it is not the shell's syntax") }),
+                Err(_) => {
+                    self.assigned.forget_all();
+                    return self.add(Command { text: short(text), ..unknown("it is not the shell's syntax") });
+                }
             }
         }
     }
@@ -134,6 +172,7 @@ impl Reader {
     fn give_up(&mut self) {
         if !self.gave_up {
             self.gave_up = true;
+            self.assigned.forget_all();
             self.add(unknown("it hands on too much"));
         }
     }
@@ -154,8 +193,14 @@ impl Reader {
     fn node(&mut self, node: &Node) {
         match node {
             Node::Simple(simple) => self.simple(simple),
-            Node::Function(function) => self.again(|this| this.node(&function.body)),
-            Node::Coproc(coproc) => self.node(&coproc.body),
+            Node::Function(function) => {
+                self.defers = true;
+                self.again(|this| this.node(&function.body));
+            }
+            Node::Coproc(coproc) => {
+                self.assigned.forget(&coproc.name);
+                self.node(&coproc.body);
+            }
             Node::Compound(compound) => {
                 self.kind(&compound.kind);
                 let text = || short(&print::command_of(compound));
@@ -180,8 +225,15 @@ impl Reader {
                 self.list(then);
                 otherwise.iter().for_each(|list| self.list(list));
             }
-            Kind::For { words, body, .. } | Kind::Select { words, body, .. } => {
-                words.iter().flatten().for_each(|word| self.inside(word));
+            Kind::For { name, words: list, body } | Kind::Select { name, words: list, body } => {
+                list.iter().flatten().for_each(|word| self.inside(word));
+                match (kind, list) {
+                    (Kind::For { .. }, Some(list)) => {
+                        let values = list.iter().flat_map(|word| words(word, &self.variables));
+                        values.for_each(|value| self.assigned.give(name, &value));
+                    }
+                    _ => self.assigned.forget(name),
+                }
                 self.again(|this| this.list(body));
             }
             Kind::ArithFor { init, cond, step, body } => {
@@ -227,7 +279,7 @@ impl Reader {
             match arg {
                 Arg::Word(tree) => {
                     self.inside(tree);
-                    all.extend(words(tree));
+                    all.extend(words(tree, &self.variables));
                 }
                 Arg::Assign(assign) => {
                     self.assign(assign, &text);
@@ -255,7 +307,7 @@ impl Reader {
             return self.give_up();
         }
         // What `echo` and its like are told are no files.
-        if !command.is_harmless_builtin() {
+        if !command.is_harmless_builtin() || command.goes() {
             let arguments = command.words.iter().skip(1);
             command.paths.extend(arguments.flat_map(|word| self.places.named(word)));
         }
@@ -266,6 +318,10 @@ impl Reader {
         let inner = inner(&command.words, input);
         if let Inner::Unknown(why) = inner {
             command.unknown = Some(why);
+            self.assigned.forget_all();
+        }
+        if let Some((name, arguments)) = command.words.split_first() {
+            self.assigned.told(&name.known().unwrap_or_default(), arguments);
         }
         if let Inner::Directory(to) = &inner {
             self.places.go(to, self.repeats > 0);
@@ -282,7 +338,10 @@ impl Reader {
                 }
             }
             Inner::Script(script) => self.script(&script),
-            Inner::Repeated(script) => self.again(|this| this.script(&script)),
+            Inner::Repeated(script) => {
+                self.defers = true;
+                self.again(|this| this.script(&script));
+            }
             Inner::Nothing | Inner::Unknown(_) | Inner::Directory(_) => {}
         }
         self.depth -= 1;
@@ -298,11 +357,14 @@ impl Reader {
     }
 
     fn redir(&mut self, redir: &Redir, paths: &mut Vec<Word>) {
+        if let RedirFd::Variable(name) = &redir.fd {
+            self.assigned.forget(name);
+        }
         match &redir.target {
             Target::Here(here) => here.body.get().into_iter().for_each(|body| self.inside(body)),
             Target::Word(tree) => {
                 self.inside(tree);
-                let target = word(tree);
+                let target = word(tree, &self.variables);
                 if redir.op != RedirOp::HereString && !is_descriptor(redir.op, &target) {
                     paths.extend(self.places.file(&target));
                 }
@@ -315,11 +377,18 @@ impl Reader {
         match &assign.value {
             AssignValue::Scalar(tree) => {
                 self.inside(tree);
-                if hides_command(&word(tree)) {
+                let value = word(tree, &self.variables);
+                // The shell's own have values of their own.
+                match assign.append || assign.index.is_some() || assign.name.index() < Sym::END_OF_KNOWN.index() {
+                    true => self.assigned.forget(assign.name.name()),
+                    false => self.assigned.give(assign.name.name(), &value),
+                }
+                if hides_command(&value) {
                     self.add(Command { text: text.into(), ..unknown("arithmetic with that value may run a command") });
                 }
             }
             AssignValue::Array(elements) => {
+                self.assigned.forget(assign.name.name());
                 for element in elements {
                     element.index.iter().for_each(|index| self.subscript(index));
                     self.inside(&element.value);
@@ -361,6 +430,9 @@ impl Reader {
         if let Some(Index::Sub(index)) = &param.index {
             self.subscript(index);
         }
+        if let (ParamName::Var(name), Op::Test { op: b'=', .. }) = (&param.name, &param.op) {
+            self.assigned.forget(name.name());
+        }
         match &param.op {
             Op::Test { word, .. } | Op::Case { pattern: word, .. } | Op::Trim { pattern: word, .. } => {
                 self.inside(word)
@@ -384,6 +456,7 @@ impl Reader {
     }
 
     fn arith(&mut self, text: &ArithText) {
+        self.assigned.forget_in(&text.source);
         self.inside(&text.word);
     }
 }

@@ -265,6 +265,46 @@ fn paths_are_followed() {
             "ls > \"$out\"",
         ],
     );
+    let passwd = rules(Decision::Allow, &["deny @/etc/passwd"]);
+    let later = [
+        "f() { cat passwd; }; cd /etc; f",
+        "trap 'cat passwd' EXIT; cd /; cd etc",
+        "while cat passwd; do cd /etc; done",
+    ];
+    expect(&passwd, Decision::Deny, &later);
+    expect(&passwd, Decision::Allow, &["cd /etc; cat group", "cat passwd; cd /etc"]);
+    // What variables hold is followed if the script says all of it.
+    for (script, expected) in [
+        ("d=/etc; cat $d/passwd", Decision::Deny),
+        ("d=/etc; cat \"${d}/passwd\"", Decision::Deny),
+        ("d=/tmp; e=$d/x; cat \"$e\" > \"$e.out\"", Decision::Allow),
+        ("d=/; e=${d}etc; f=$e/passwd; cat $f", Decision::Deny),
+        ("for d in /tmp /var; do ls $d; done", Decision::Allow),
+        ("for d in /tmp /etc; do ls $d; done", Decision::Deny),
+        ("for f in *.csv; do wc -l \"$f\" > \"/tmp/$f.count\"; done", Decision::Allow),
+        ("if x; then d=/tmp; else d=/etc; fi; ls $d", Decision::Deny),
+        ("export d=/etc; ls $d", Decision::Deny),
+        ("local d=/tmp; cd $d; cat x", Decision::Allow),
+        ("cd /; d=etc; cd $d; cat x", Decision::Deny),
+        ("f() { d=/etc; }; d=/tmp; f; ls $d", Decision::Deny),
+        ("eval d=/etc; ls $d", Decision::Deny),
+        ("env -i ls $HOME", Decision::Ask),
+        ("d=/tmp; read d; ls $d", Decision::Ask),
+        ("d=/tmp; d+=/../etc; ls $d", Decision::Ask),
+        ("d=/tmp; export \"d=/etc\"; ls $d", Decision::Ask),
+        ("d=/tmp; declare -n r=d; r=/etc; ls $d", Decision::Ask),
+        ("d=/tmp; printf -v d %s /etc; ls $d", Decision::Ask),
+        ("d=/tmp; mapfile d; ls $d", Decision::Ask),
+        ("d=/tmp; source x; ls $d", Decision::Ask),
+        ("d=/tmp; d=$(pwd); ls $d", Decision::Ask),
+        ("d='/tmp /etc'; ls $d", Decision::Ask),
+        ("d=/tmp; : ${e:=$d}; ls $e", Decision::Ask),
+        ("d=/e; ls ${d/e/etc}", Decision::Ask),
+        ("x=d; d=/tmp; eval \"$x=/etc\"; ls $d", Decision::Ask),
+        ("d=/tmp; for ((d=0;;)); do ls $d; done", Decision::Ask),
+    ] {
+        expect(&no_etc, expected, &[script]);
+    }
     let only = rules(Decision::Ask, &["allow rm @/work/out", "allow cat"]);
     expect(
         &only,
@@ -324,6 +364,9 @@ fn hostile_scripts_end() {
         "cat x ".repeat(40_000),
         "cd x;".repeat(10_000),
         format!("f() {{ {} }}", "cd /a; cd b; ".repeat(1000)),
+        (0..20).map(|n| format!("v{}=$v{n}$v{n}; ", n + 1)).collect::<String>() + "v0=/tmp; cat $v20",
+        "v=a; v=b; cat ".to_owned() + &"$v".repeat(1000),
+        "v=a; v=b; v=c; ".to_owned() + &"cat $v$v$v\n".repeat(4000),
         "echo '".to_owned() + &"x".repeat(200_000) + "'",
         "x".repeat(300_000),
         "\u{0}\u{1}\\".repeat(1000),
