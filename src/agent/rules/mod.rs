@@ -185,9 +185,15 @@ impl Rules {
         if self.allow_all() {
             return Verdict::default();
         }
-        let commands = script::read(script.into(), cwd.into()).await;
+        let rules = self.clone();
+        let verdict = script::read(script.into(), cwd.into(), move |commands| rules.verdict(commands)).await;
+        let unread = || Verdict { decision: Decision::Ask, reasons: vec!["it could not be read".into()] };
+        verdict.unwrap_or_else(unread)
+    }
+
+    fn verdict(&self, commands: &[Command]) -> Verdict {
         let mut verdict = Verdict::default();
-        for command in &commands {
+        for command in commands {
             let (decision, why) = self.decide(command);
             if decision > Decision::Allow && verdict.reasons.len() < 10 {
                 verdict.reasons.push(format!("`{}`: {why}", command.text));

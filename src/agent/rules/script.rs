@@ -4,7 +4,7 @@
 //! cannot be known before it runs is said to be so ([`Command::unknown`]). Where a relative path leads follows the script's `cd`s: after one
 //! it may lead to either place.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use coquina_shell::names::Sym;
 use coquina_shell::syntax::ast::{
@@ -71,20 +71,23 @@ pub struct Command {
     pub text: String,
 }
 
-/// The commands of a script that is to run in the directory `cwd`.
-pub async fn read(text: Vec<u8>, cwd: Vec<u8>) -> Vec<Command> {
-    let (send, commands) = oneshot::channel();
+/// Does something with the commands of a script that is to run in the directory `cwd`, on a thread of its own. What is not read within
+/// [`TIME`] is not known.
+pub async fn read<T: Send + 'static>(
+    text: Vec<u8>,
+    cwd: Vec<u8>,
+    then: impl FnOnce(&[Command]) -> T + Send + 'static,
+) -> Option<T> {
+    let (send, answer) = oneshot::channel();
     let work = move || {
-        // The reader's answer may be late.
-        let _ = send.send(Reader::read(&text, &cwd));
-        // SAFETY: nothing that was parsed on this thread is left, and what was sent has no names in it.
+        let commands = Reader::read(&text, &cwd, Instant::now() + TIME);
+        // SAFETY: nothing that was parsed on this thread is left, and commands have no names in them.
         unsafe { coquina_shell::names::forget() };
+        // Who asked may be gone.
+        let _ = send.send(then(&commands));
     };
-    let thread = std::thread::Builder::new().name("rules".into()).stack_size(STACK_BYTES).spawn(work);
-    match (thread, tokio::time::timeout(TIME, commands).await) {
-        (Ok(_), Ok(Ok(commands))) => commands,
-        _ => vec![unknown("it could not be read in time")],
-    }
+    std::thread::Builder::new().name("rules".into()).stack_size(STACK_BYTES).spawn(work).ok()?;
+    answer.await.ok()
 }
 
 fn unknown(why: &'static str) -> Command {
@@ -106,17 +109,22 @@ struct Reader {
     gave_up: bool,
     /// There are functions or traps: they run wherever the script is then.
     defers: bool,
+    /// When it gives up.
+    until: Instant,
 }
 
 impl Reader {
-    fn read(text: &[u8], cwd: &[u8]) -> Vec<Command> {
+    fn read(text: &[u8], cwd: &[u8], until: Instant) -> Vec<Command> {
         if text.len() > SCRIPT_BYTES {
             return vec![unknown("it is longer than 256 KiB")];
         }
         let (mut places, mut variables, mut passes) = (Places::at(cwd), Variables::default(), 0);
         loop {
-            let mut reader = Reader::new(places.clone(), variables.clone());
+            let mut reader = Reader::new(places.clone(), variables.clone(), until);
             reader.script(text);
+            if reader.gave_up {
+                return reader.commands;
+            }
             passes += 1;
             // What variables hold may hang on what others hold. Each pass knows all values that follow from the one before.
             if passes < PASSES && reader.assigned != variables {
@@ -134,7 +142,7 @@ impl Reader {
         }
     }
 
-    fn new(places: Places, variables: Variables) -> Reader {
+    fn new(places: Places, variables: Variables, until: Instant) -> Reader {
         let assigned = Variables::default();
         Reader {
             commands: Vec::new(),
@@ -146,6 +154,7 @@ impl Reader {
             repeats: 0,
             gave_up: false,
             defers: false,
+            until,
         }
     }
 
@@ -173,7 +182,7 @@ impl Reader {
         if !self.gave_up {
             self.gave_up = true;
             self.assigned.forget_all();
-            self.add(unknown("it hands on too much"));
+            self.add(unknown("it is too much to be read"));
         }
     }
 
@@ -303,7 +312,7 @@ impl Reader {
     /// A command with its redirections, and those it runs in turn.
     fn command(&mut self, mut command: Command, input: Option<&[u8]>) {
         self.words += command.words.len().max(1);
-        if self.words > WORDS || self.depth >= DEPTH {
+        if self.words > WORDS || self.depth >= DEPTH || Instant::now() > self.until {
             return self.give_up();
         }
         // What `echo` and its like are told are no files.
