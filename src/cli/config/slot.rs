@@ -98,7 +98,12 @@ impl Slot<'_> {
                 let seconds = value.as_integer().map(|seconds| seconds.to_string());
                 let seconds = seconds.or_else(|| value.as_float().map(|seconds| seconds.to_string()));
                 let value = seconds.map_or_else(|| value.clone(), Value::String);
-                amount(slot, &value, at_least, |text| quantity::duration_ms(text).ok())
+                amount(
+                    slot,
+                    &value,
+                    at_least,
+                    |text| if text == "0" { Some(0) } else { quantity::duration_ms(text).ok() },
+                )
             }
             Slot::Text(slot) | Slot::Secret(slot) => text.map(|text| *slot = Some(text.into())),
             Slot::Path(slot) => text.map(|text| *slot = Some(text.into()).filter(|_| !text.is_empty())),

@@ -45,6 +45,7 @@ fn mistakes_name_the_place_and_what_is_allowed() {
         ("listen = \"localhost\"", &["an address with its port"]),
         ("hosts = [1]", &["a list of names"]),
         ("[containers]\nidle_after = \"soon\"", &["a time"]),
+        ("[http]\nkeep_alive = 0", &["http.keep_alive: 0 is not a time"]),
         ("listen = ", &["c.toml", "line 1"]),
         ("[tls]\ncert = \"c.pem\"", &["tls.cert is set", "c.toml", "tls.key is not"]),
     ] {
