@@ -105,7 +105,7 @@ impl Bench {
                 assert_eq!(done.expect("it runs").finished.outcome, Outcome::Exit { exit_code: 0 });
             }
         };
-        let (ours, theirs) = beside(100, 1, || drop(runtime.block_on(response(agent, &id))), commands);
+        let (ours, theirs) = beside(100, 1, || _ = runtime.block_on(response(agent, &id)), commands);
         self.at_most("loop_overhead", "ms", 3.0, millis(ours));
         self.alone("loop_commands", "ms", millis(theirs));
     }

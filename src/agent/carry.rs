@@ -209,9 +209,12 @@ impl Run<'_> {
             return None;
         };
         let landed = together.landed.clone();
-        // That it cannot be told what it changed does not make it fail.
-        let changes = tokio::task::spawn_blocking(move || together.changes());
-        let changes = changes.await.ok().and_then(Result::ok).unwrap_or_default();
+        let changes = match together.has_changed() {
+            // That it cannot be told what it changed does not make it fail.
+            true => tokio::task::spawn_blocking(move || together.changes()).await.ok().and_then(Result::ok),
+            false => None,
+        };
+        let changes = changes.unwrap_or_default();
         let (root, mut proposal) = match landed {
             Landed::Committed(log) => (log.root.to_string(), None),
             Landed::Proposed(proposal) => (proposal.root.to_string(), Some(proposal.id)),

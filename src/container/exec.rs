@@ -128,6 +128,11 @@ pub struct Together {
 }
 
 impl Together {
+    /// Whether anything may be otherwise now; costs next to nothing.
+    pub fn has_changed(&self) -> bool {
+        !self.before.is_unchanged(&self.after)
+    }
+
     /// As [`Done::changes`].
     ///
     /// # Errors
