@@ -25,8 +25,8 @@ const TOO_LONG: &[&str] = &[
     "reduce the length",
 ];
 
-/// Whose answer it is: for errors.
-#[derive(Debug, Clone)]
+/// Whose answer it is: for errors. It has the key in it, so it cannot be printed.
+#[derive(Clone)]
 pub(super) struct Who {
     /// The model, as the configuration names it.
     pub model: String,

@@ -181,10 +181,10 @@ impl Inner {
         };
         let mut random = [0];
         id::fill(&mut random);
-        let backoff = self.patience.backoff.saturating_mul(1 << asked.min(16));
-        let backoff = backoff.mul_f64(0.75 + f64::from(random[0]) / 512.0);
-        let wait = asked_for.unwrap_or(backoff.min(self.patience.longest_wait));
-        (wait <= self.patience.longest_wait).then_some(wait)
+        let longest = self.patience.longest_wait;
+        let backoff = self.patience.backoff.saturating_mul(1 << asked.min(16)).min(longest);
+        let backoff = backoff.mul_f64(0.75 + f64::from(random[0]) / 512.0).min(longest);
+        asked_for.or(Some(backoff)).filter(|wait| *wait <= longest)
     }
 
     async fn attempt(&self, prompt: &Prompt, body: String, pieces: &mut Pieces) -> Result<(), ModelError> {
@@ -361,5 +361,27 @@ mod tests {
         for wrong in ["", "h:1", "ftp://h", "http://"] {
             assert!(of(wrong).expect_err("no address").contains("http://"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn waits_grow_up_to_the_longest() {
+        let wait = |backoff: u64, longest: u64, asked: u32, retry_after: Option<u64>| {
+            let (backoff, longest_wait) = (Duration::from_millis(backoff), Duration::from_millis(longest));
+            let patience = Patience { backoff, longest_wait, ..Patience::default() };
+            let (model, url) = ("m".to_owned(), "http://127.0.0.1:1".to_owned());
+            let place = Place { model: model.clone(), url, key: None, headers: Vec::new(), window: 1, patience };
+            let dialect = super::super::chat::Chat { model: model.clone(), profile: Default::default() };
+            let remote = Remote::new(place, Box::new(dialect)).expect("it is a place");
+            let retry_after = retry_after.map(Duration::from_millis);
+            remote.0.wait(asked, &ModelError::RateLimited { model, message: String::new(), retry_after })
+        };
+        for (asked, usual) in [(0, 100), (1, 200), (2, 400)] {
+            let waited = wait(100, 1000, asked, None).expect("it is short").as_millis();
+            assert!((usual * 3 / 4..=usual * 5 / 4).contains(&waited), "{waited} for {usual}");
+        }
+        assert!(wait(100, 1000, 9, None).is_some_and(|waited| waited <= Duration::from_secs(1)));
+        assert_eq!(wait(100, 1000, 0, Some(7)), Some(Duration::from_millis(7)));
+        assert_eq!(wait(100, 1000, 0, Some(1001)), None);
+        assert!(wait(u64::MAX, u64::MAX, u32::MAX, None).is_some(), "nothing overflows");
     }
 }
