@@ -1,7 +1,7 @@
 //! The engine: once an OS process. wasmtime's engine, the linked imports, the workers, the compiled modules.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use tokio::sync::Semaphore;
 use wasmtime::{Collector, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -25,6 +25,9 @@ const GUEST_MEMORY_BYTES: usize = 4 << 30;
 /// Memory of a finished process that its slot keeps mapped for the next one, in bytes.
 const KEEP_RESIDENT_BYTES: usize = 2 << 20;
 
+/// Processors this process may use. Finding out reads half a dozen files.
+static PROCESSORS: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
+
 /// How an [`Engine`] is set up.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
@@ -46,7 +49,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         EngineConfig {
             processes: 2048,
-            workers: std::thread::available_parallelism().map_or(1, |n| n.get()),
+            workers: *PROCESSORS,
             pool: true,
             pagemap_scan: true,
             cache_dir: None,

@@ -64,7 +64,8 @@ impl Args for Flags {
         let help = "The file with settings; else $COQUINA_CONFIG, else `coquina/config.toml` in the user's configuration directory";
         let file = Arg::new(FILE).long(FILE).value_name("FILE").help(help);
         let file = file.value_parser(value_parser!(PathBuf)).value_hint(ValueHint::FilePath);
-        command.arg(file).args(SETTINGS.iter().map(arg))
+        let mut defaults = Settings::default();
+        command.arg(file).args(SETTINGS.iter().map(|setting| arg(setting, &mut defaults)))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -72,9 +73,8 @@ impl Args for Flags {
     }
 }
 
-fn arg(setting: &'static Setting) -> Arg {
-    let mut defaults = Settings::default();
-    let slot = (setting.slot)(&mut defaults);
+fn arg(setting: &'static Setting, defaults: &mut Settings) -> Arg {
+    let slot = (setting.slot)(defaults);
     let arg = Arg::new(setting.key).long(setting.flag).value_name(slot.value_name());
     let arg = match slot {
         Slot::Switch(_) => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
@@ -82,7 +82,7 @@ fn arg(setting: &'static Setting) -> Arg {
         Slot::Path(_) => arg.value_hint(ValueHint::AnyPath),
         _ => arg,
     };
-    let default = match (setting.slot)(&mut defaults).show() {
+    let default = match (setting.slot)(defaults).show() {
         Some(Value::Array(_) | Value::Boolean(_)) | None => String::new(),
         Some(Value::String(text)) => format!(" [default: {text}]"),
         Some(value) => format!(" [default: {}]", print::text(&value)),
