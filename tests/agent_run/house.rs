@@ -50,10 +50,13 @@ pub struct House {
     _dir: tempfile::TempDir,
 }
 
+/// A call that ran: its tool, its commands, the proposal it became.
+pub type Noted = (String, Vec<String>, Option<String>);
+
 /// Makes containers as they are asked for, and notes what ran.
 pub struct Desk {
     containers: Containers,
-    pub ran: Mutex<Vec<(String, Vec<String>, Option<String>)>>,
+    pub ran: Mutex<Vec<Noted>>,
 }
 
 impl Workplace for Desk {
@@ -83,9 +86,12 @@ impl Workplace for Desk {
     }
 }
 
+/// What is done when something happens.
+pub type Hear = dyn Fn(&What) + Send + Sync;
+
 /// Notes events, as the JSON that clients get.
 #[derive(Default)]
-pub struct Heard(pub Mutex<Vec<Value>>, pub Option<Box<dyn Fn(&What) + Send + Sync>>);
+pub struct Heard(pub Mutex<Vec<Value>>, pub Option<Box<Hear>>);
 
 impl Events for Heard {
     fn send(&self, event: Event) -> BoxFuture<'_, ()> {
