@@ -25,7 +25,9 @@ struct Program {
 impl Program {
     fn start(folder: &Path) -> Program {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/responses/script.toml");
-        let text = format!("listen = \"127.0.0.1:0\"\n[models.m]\nkind = \"scripted\"\nscript = {script:?}\n");
+        let text = format!(
+            "listen = \"127.0.0.1:0\"\n[http]\ngrace = 0\n[models.m]\nkind = \"scripted\"\nscript = {script:?}\n"
+        );
         let config = folder.join("coquina.toml");
         std::fs::write(&config, text).expect("it can be written");
         let mut child = Command::new(env!("CARGO_BIN_EXE_coquina"))
