@@ -17,9 +17,10 @@ use coquina::container::{Containers, ContainersConfig, Create, Durability, ExecO
 use coquina::sandbox::{Exec, Outcome};
 use coquina::storage::{Store, StoreConfig};
 use futures_util::future::{BoxFuture, join_all};
-use futures_util::stream::{BoxStream, iter};
+use futures_util::stream::{BoxStream, iter, once};
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::harness::{Bench, beside, build_dir, millis, resident_bytes};
 
@@ -29,12 +30,18 @@ const STEPS: usize = 10;
 /// Responses at once.
 const MANY: usize = 1000;
 
-/// A model that takes no time: says `echo hi` ten times, then that it is done.
-struct Quick;
+/// A model that takes no time: says `echo hi` ten times, then that it is done. Halfway it can be held.
+#[derive(Default)]
+struct Quick {
+    held: watch::Sender<bool>,
+    /// How many prompts have come halfway.
+    halfway: watch::Sender<usize>,
+}
 
 impl Model for Quick {
     fn generate(&self, prompt: Prompt) -> BoxStream<'static, Result<Delta, ModelError>> {
         let done = prompt.items.iter().filter(|item| matches!(item, Item::ShellCallOutput(_))).count();
+        drop(prompt);
         let arguments = r#"{"commands":["echo hi"]}"#.to_owned();
         let (begun, end) = (0, Delta::Finished(Finish::Stop));
         let pieces = match done {
@@ -45,7 +52,17 @@ impl Model for Quick {
                 end,
             ],
         };
-        iter(pieces.into_iter().map(Ok)).boxed()
+        let pieces = iter(pieces.into_iter().map(Ok));
+        if done != STEPS / 2 {
+            return pieces.boxed();
+        }
+        self.halfway.send_modify(|count| *count += 1);
+        let mut held = self.held.subscribe();
+        let wait = async move {
+            let _ = held.wait_for(|held| !held).await;
+            pieces
+        };
+        once(wait).flatten().boxed()
     }
 
     fn context_window(&self) -> u64 {
@@ -82,12 +99,12 @@ impl Bench {
         let dir = tempfile::tempdir_in(build_dir()).expect("the build folder can be written");
         let store = Store::open(StoreConfig::directory(dir.path())).expect("a store is made");
         let containers = Containers::open(self.image.clone(), store, ContainersConfig::default());
-        let mut models = Models::new();
-        models.insert("m", Arc::new(Quick) as Arc<dyn Model>);
+        let (model, mut models) = (Arc::new(Quick::default()), Models::new());
+        models.insert("m", model.clone() as Arc<dyn Model>);
         let agent = self.runtime.block_on(Agent::open(models, containers.clone(), AgentConfig::default()));
         let agent = agent.expect("the store works");
         self.loop_overhead(&agent, &containers);
-        self.agents(&agent, &containers);
+        self.agents(&agent, &containers, &model);
         self.runtime.block_on(containers.shutdown()).expect("it shuts down");
     }
 
@@ -111,34 +128,49 @@ impl Bench {
     }
 
     /// A thousand of them at once, each in a container of its own: the slowest against the fastest, and memory for each.
-    fn agents(&mut self, agent: &Agent, containers: &Containers) {
+    fn agents(&mut self, agent: &Agent, containers: &Containers, model: &Quick) {
         if !self.wants("agents") {
             return;
         }
         // As the service runs: a runtime of one thread hears late of what other threads have done.
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime starts");
         let ids = runtime.block_on(join_all((0..MANY).map(|_| container(containers))));
-        let round = |ids: &[String]| -> Vec<Duration> {
-            let all = ids.iter().map(|id| {
-                let (agent, id) = (agent.clone(), id.clone());
-                tokio::spawn(async move { response(&agent, &id).await })
-            });
-            runtime.block_on(async {
-                let all: Vec<_> = all.collect();
-                join_all(all).await.into_iter().map(|done| done.expect("it does not panic")).collect()
-            })
-        };
-        // The first round fills caches and pools, and loads the containers.
-        round(&ids);
-        let before = resident_bytes();
-        let mut times = round(&ids);
-        let each = resident_bytes().saturating_sub(before) as f64 / MANY as f64 / 1024.0;
-        times.sort();
-        let (fastest, slowest) = (times[0], times[MANY - 1]);
+        let each = runtime.block_on(memory(agent, containers, model, &ids));
+        let mut times = runtime.block_on(all(agent, &ids));
         runtime.shutdown_background();
-        self.versus("agents", "ms", 2.0, "the fastest of them", millis(slowest), millis(fastest));
+        times.sort_unstable();
+        self.versus("agents", "ms", 2.0, "the fastest of them", millis(times[MANY - 1]), millis(times[0]));
         self.at_most("agents_memory", "KiB", 100.0, each);
     }
+}
+
+/// One response in each container, all at once; how long each took.
+async fn all(agent: &Agent, ids: &[String]) -> Vec<Duration> {
+    let begun = ids.iter().map(|id| {
+        let (agent, id) = (agent.clone(), id.clone());
+        tokio::spawn(async move { response(&agent, &id).await })
+    });
+    let begun: Vec<_> = begun.collect();
+    join_all(begun).await.into_iter().map(|done| done.expect("it does not panic")).collect()
+}
+
+/// Memory of an agent that is halfway and waits for its model, in KiB: beside its container, and the pools that its commands ran in.
+async fn memory(agent: &Agent, containers: &Containers, model: &Quick, ids: &[String]) -> f64 {
+    let echo = |id| containers.exec(id, Exec::bash("echo hi"), ExecOptions::default());
+    for done in join_all(ids.iter().map(|id| echo(id))).await {
+        done.expect("it runs");
+    }
+    let before = resident_bytes();
+    model.held.send_replace(true);
+    model.halfway.send_replace(0);
+    let held = async {
+        let _ = model.halfway.subscribe().wait_for(|count| *count == MANY).await;
+        let bytes = resident_bytes().saturating_sub(before);
+        model.held.send_replace(false);
+        bytes
+    };
+    let (bytes, _) = tokio::join!(held, all(agent, ids));
+    bytes as f64 / MANY as f64 / 1024.0
 }
 
 async fn container(containers: &Containers) -> String {

@@ -26,13 +26,13 @@ const SOAK_TIME: Duration = Duration::from_secs(60);
 const UPLOAD_BYTES: usize = 100_000_000;
 
 /// The program, serving.
-struct Served {
+pub struct Served {
     child: Child,
     address: SocketAddr,
 }
 
 impl Served {
-    fn start(words: &[&str]) -> Served {
+    pub fn start(words: &[&str]) -> Served {
         let mut child = Command::new(env!("CARGO_BIN_EXE_coquina"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(words)
@@ -47,7 +47,7 @@ impl Served {
         Served { child, address }
     }
 
-    fn client(&self, key: Option<&str>) -> Client {
+    pub fn client(&self, key: Option<&str>) -> Client {
         let mut client = Client::connect(self.address);
         client.key = key.map(str::to_owned);
         client

@@ -10,6 +10,7 @@ mod client;
 mod engine;
 mod harness;
 mod http;
+mod responses;
 mod state;
 
 fn main() {
@@ -18,5 +19,6 @@ fn main() {
     bench.state();
     bench.agent();
     bench.http();
+    bench.responses();
     bench.finish();
 }

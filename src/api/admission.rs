@@ -83,32 +83,49 @@ impl Admission {
 
     /// Waits for leave to run a command of `key` whose memory limit is `memory`.
     pub async fn admit(&self, key: &str, quotas: &Quotas, memory: u64) -> Result<Permit, ApiError> {
-        let turn = {
-            let mut state = self.state();
-            let running = state.running;
-            let share = state.share(key, quotas);
-            share.waiting.retain(|waiting| !waiting.turn.is_closed());
-            if let Some(rate) = quotas.fuel_per_minute {
-                let wait = share.fuel.take(rate as f64, 0.0);
-                wait.map_err(|wait| ApiError::rate_limited("fuel per minute", wait))?;
-            }
-            if running < self.0.execs && share.waiting.is_empty() && share.fits(memory) {
-                return Ok(self.take(&mut state, key, memory));
-            }
-            if share.waiting.len() >= self.0.queue {
-                return Err(ApiError::rate_limited("concurrent commands", 1));
-            }
-            let (send, turn) = oneshot::channel();
-            share.waiting.push_back(Waiting { memory, turn: send });
-            if !state.turns.iter().any(|turn| turn == key) {
-                state.turns.push_back(key.to_owned());
-            }
-            turn
-        };
+        let turn = self.line_up(key, quotas, memory, self.0.queue)?;
         match tokio::time::timeout(self.0.patience, turn).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(ApiError::rate_limited("concurrent commands", 1)),
         }
+    }
+
+    /// The same for a command that is a step of something longer, whose number is limited: it waits behind however many, as long as it takes. To be
+    /// told to come again, what was done so far would be lost.
+    pub async fn admit_step(&self, key: &str, quotas: &Quotas, memory: u64) -> Result<Permit, ApiError> {
+        self.line_up(key, quotas, memory, usize::MAX)?.await.map_err(|_| ApiError::internal())
+    }
+
+    /// Takes a place in the queue of `key`, if no more than `most` are there. One that need not wait has its turn at once.
+    fn line_up(
+        &self,
+        key: &str,
+        quotas: &Quotas,
+        memory: u64,
+        most: usize,
+    ) -> Result<oneshot::Receiver<Permit>, ApiError> {
+        let mut state = self.state();
+        let running = state.running;
+        let share = state.share(key, quotas);
+        share.waiting.retain(|waiting| !waiting.turn.is_closed());
+        if let Some(rate) = quotas.fuel_per_minute {
+            let wait = share.fuel.take(rate as f64, 0.0);
+            wait.map_err(|wait| ApiError::rate_limited("fuel per minute", wait))?;
+        }
+        let (send, turn) = oneshot::channel();
+        if running < self.0.execs && share.waiting.is_empty() && share.fits(memory) {
+            // The other end is here.
+            let _ = send.send(self.take(&mut state, key, memory));
+            return Ok(turn);
+        }
+        if share.waiting.len() >= most {
+            return Err(ApiError::rate_limited("concurrent commands", 1));
+        }
+        share.waiting.push_back(Waiting { memory, turn: send });
+        if !state.turns.iter().any(|turn| turn == key) {
+            state.turns.push_back(key.to_owned());
+        }
+        Ok(turn)
     }
 
     /// Books what a command of `key` used.
@@ -303,6 +320,21 @@ mod tests {
             drop(gate.admit("a", &Quotas::default(), 0).await.expect("the place is free"));
             drop(gate.admit("b", &Quotas::default(), 0).await.expect("the place is free"));
             assert_eq!(gate.counts(), (0, 0));
+        });
+    }
+
+    #[test]
+    fn a_step_waits_however_many_there_are() {
+        wait(async {
+            let gate = Admission::new(1, 0, NOW);
+            let running = gate.admit("a", &Quotas::default(), 0).await.expect("there is room");
+            assert!(gate.admit("a", &Quotas::default(), 0).await.is_err(), "nobody else waits here");
+            let (none, begun) = (Quotas::default(), gate.counts());
+            let steps = futures_util::future::join_all(
+                (0..600).map(|_| async { drop(gate.admit_step("a", &none, 0).await.expect("its turn comes")) }),
+            );
+            let (all, ()) = tokio::join!(steps, async { drop(running) });
+            assert_eq!((all.len(), begun, gate.counts()), (600, (1, 0), (0, 0)));
         });
     }
 

@@ -3,9 +3,11 @@
 //! A response's document leads to a tree with the response, its input, and the events of one that was followed. While one is made in the background a
 //! second document names the service that makes it, under a lease of that service: whoever finds the lease free fails the response.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
@@ -35,6 +37,9 @@ const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 const RESPONSE: &[u8] = b"/response";
 const INPUT: &[u8] = b"/input";
 const EVENTS: &[u8] = b"/events";
+
+/// Responses that are failed at a time.
+const FAILED_AT_ONCE: usize = 16;
 
 /// Responses that one may go on from, one after another.
 const CHAIN: usize = 10_000;
@@ -229,23 +234,30 @@ pub(super) async fn context(service: &Service, caller: &Caller, id: &str) -> Res
     Ok(turns.into_iter().rev().flatten().collect())
 }
 
-/// Fails the responses in the background whose service has died.
+/// Fails the responses in the background whose service has died. One that cannot be is no reason to leave the others in the air.
 pub(super) async fn recover(service: &Service) -> Result<(), ApiError> {
     let store = service.0.containers.store();
     let query = DocumentQuery { order: Order::Ascending, ..DocumentQuery::of(RUNNING) };
-    let mut dead: Option<(String, Lease)> = None;
+    // Services by name, with their leases: whoever has one's is alive, or has not been dead for long.
+    let mut services: HashMap<String, Option<Lease>> = HashMap::new();
+    let mut left = Vec::new();
     for record in store.documents(&query).await? {
-        let Running { service: name } = kept::body(&record)?;
+        let Ok(Running { service: name }) = kept::body(&record) else { continue };
         if service.0.alive.known() == Some(name.as_str()) {
             continue;
         }
-        if dead.as_ref().is_none_or(|(known, _)| *known != name) {
-            // Whoever has it is alive, or has not been dead for long.
-            let Ok(lease) = store.lease(&name, Duration::ZERO).await else { continue };
-            dead = Some((name, lease));
+        if !services.contains_key(&name) {
+            services.insert(name.clone(), store.lease(&name, Duration::ZERO).await.ok());
         }
-        fail(service, &record.id).await?;
+        left.extend(services[&name].is_some().then_some(record.id));
     }
+    // Side by side they share the store's commits.
+    let failed = stream::iter(left).for_each_concurrent(FAILED_AT_ONCE, |id| async move {
+        if let Err(error) = fail(service, &id).await {
+            tracing::error!(?error, id, "a response that has no service any more cannot be failed");
+        }
+    });
+    failed.await;
     Ok(())
 }
 

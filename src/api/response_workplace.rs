@@ -83,7 +83,7 @@ impl Workplace for Place {
             let permit = async {
                 self.service.make_room(&self.caller, 0).await?;
                 let memory = self.memory_of(container).await?;
-                self.service.0.admission.admit(self.caller.share(), self.caller.quotas(), memory).await
+                self.service.0.admission.admit_step(self.caller.share(), self.caller.quotas(), memory).await
             };
             Ok(Box::new(permit.await.map_err(|error| failure(&error))?) as Permit)
         })

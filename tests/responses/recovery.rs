@@ -14,7 +14,7 @@ use super::common::image_dir;
 const LOOKS: usize = 200_000;
 
 /// Responses that are being made when the service dies.
-const RUNS: usize = 20;
+const RUNS: usize = 100;
 
 /// `coquina serve` on a store.
 struct Program {
