@@ -21,7 +21,7 @@ use super::process::lock;
 use super::worker::Worker;
 
 /// How long an exec may keep the thread that starts it; it then runs to the end of its slice of fuel, which is about half a millisecond.
-const BURST: Duration = Duration::from_micros(200);
+const BURST: Duration = Duration::from_micros(500);
 
 /// How long a worker stays with one sandbox while others wait; it is longer by the slices of two processes.
 const ROUND: Duration = Duration::from_millis(1);
