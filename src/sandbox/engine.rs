@@ -47,13 +47,7 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        EngineConfig {
-            processes: 2048,
-            workers: *PROCESSORS,
-            pool: true,
-            pagemap_scan: true,
-            cache_dir: None,
-        }
+        EngineConfig { processes: 2048, workers: *PROCESSORS, pool: true, pagemap_scan: true, cache_dir: None }
     }
 }
 
