@@ -249,6 +249,8 @@ impl Run<'_> {
                 choice = ToolChoice::Auto;
             }
             self.act(said).await?;
+            // Steps are often over without a wait: those of other runs come in between.
+            tokio::task::yield_now().await;
         }
     }
 
