@@ -17,6 +17,8 @@ mod examples;
 mod hostile;
 #[path = "http/keys.rs"]
 mod keys;
+#[path = "http/nested.rs"]
+mod nested;
 #[path = "http/program.rs"]
 mod program;
 #[path = "http/run.rs"]

@@ -16,7 +16,7 @@ use super::wire::{
     SnapshotRequest, StateRequest,
 };
 use crate::container::{Create, Difference, Origin, Ref};
-use crate::storage::{LogQuery, Order, SnapshotQuery};
+use crate::storage::{LogQuery, Order, SnapshotQuery, SnapshotRecord};
 
 type Answered<T> = Result<Json<T>, ApiError>;
 
@@ -26,9 +26,7 @@ async fn state(service: &Service, caller: &Caller, param: &str, text: &str) -> R
     match &state {
         Ref::Image => {}
         Ref::Container(id) | Ref::At(id, _) => drop(find(service, caller, id).await?),
-        Ref::Snapshot(id) => {
-            snapshot_owner(service, caller, id).await?;
-        }
+        Ref::Snapshot(id) => drop(find_snapshot(service, caller, id).await?),
         Ref::Proposal(id) => {
             let proposal = service.0.containers.proposal(id).await?;
             find(service, caller, &proposal.container).await.map_err(|_| ApiError::not_found("proposal", id))?;
@@ -37,12 +35,12 @@ async fn state(service: &Service, caller: &Caller, param: &str, text: &str) -> R
     Ok(state)
 }
 
-async fn snapshot_owner(service: &Service, caller: &Caller, id: &str) -> Result<(), ApiError> {
-    let missing = || ApiError::not_found("snapshot", id);
+/// The snapshot with this id, if the caller may know of it.
+async fn find_snapshot(service: &Service, caller: &Caller, id: &str) -> Result<SnapshotRecord, ApiError> {
     let is_id = crate::base::id::is(crate::storage::SNAPSHOT_PREFIX, id);
     let found = if is_id { service.0.containers.store().snapshot(id).await? } else { None };
-    let owner = found.ok_or_else(missing)?.owner;
-    if caller.may_see(owner.as_deref()) { Ok(()) } else { Err(missing()) }
+    let found = found.filter(|snapshot| caller.may_see(snapshot.owner.as_deref()));
+    found.ok_or_else(|| ApiError::not_found("snapshot", id))
 }
 
 /// A container's log.
@@ -96,16 +94,19 @@ pub(super) async fn snapshots(
     Ok(Json(List::new(found.into_iter().map(SnapshotObject::from).collect(), page.limit)))
 }
 
-/// Forgets a snapshot.
+/// Forgets a snapshot of a container, which may be gone itself.
 #[utoipa::path(delete, path = "/v1/containers/{container_id}/snapshots/{snapshot_id}", tag = "history",
     params(("container_id" = String, Path), ("snapshot_id" = String, Path)),
     responses((status = 200, description = "It is gone", body = Deleted)))]
 pub(super) async fn remove_snapshot(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
-    Ids((_, id)): Ids<(String, String)>,
+    Ids((container, id)): Ids<(String, String)>,
 ) -> Answered<Deleted> {
-    snapshot_owner(&service, &caller, &id).await?;
+    let snapshot = find_snapshot(&service, &caller, &id).await?;
+    if snapshot.container != Some(container) {
+        return Err(ApiError::not_found("snapshot", &id));
+    }
     service.0.containers.remove_snapshot(&id).await?;
     Ok(Json(Deleted::new(id, "container.snapshot.deleted")))
 }
