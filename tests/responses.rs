@@ -12,6 +12,8 @@ mod common;
 mod conversations;
 #[path = "responses/recovery.rs"]
 mod recovery;
+#[path = "responses/replay.rs"]
+mod replay;
 #[path = "responses/requests.rs"]
 mod requests;
 #[path = "responses/sdk.rs"]

@@ -2,7 +2,6 @@
 
 use super::artifacts::DATA;
 use super::call::Meant;
-use super::event::What;
 use super::item::{
     ApplyPatchCall, ApplyPatchCallOutput, CallEnvironment, CommandOutput, Item, McpApprovalResponse, Message,
     PatchOperation, ShellAction, ShellCall, ShellCallOutput, Status,
@@ -14,7 +13,7 @@ use super::response::Failure;
 use super::run::{Go, Place, Run};
 use super::shell::{self, Ended, Shell, Told};
 use super::workplace::Ran;
-use super::{attached, patch, prompt};
+use super::{attached, patch, prompt, retell};
 use crate::container::{ContainerError, ExecOptions, Landed, Ref, Together};
 use crate::sandbox::{Exec, Outcome, Stdin};
 
@@ -89,11 +88,8 @@ impl Run<'_> {
         };
         let mut item = named(Item::ShellCall(call));
         let output_index = self.out.add(item.clone()).await;
-        for (command_index, command) in action.commands.iter().enumerate() {
-            let (command, delta) = (command.clone(), command.clone());
-            self.out.send(What::CommandAdded { output_index, command_index, command: String::new() }).await;
-            self.out.send(What::CommandDelta { output_index, command_index, delta }).await;
-            self.out.send(What::CommandDone { output_index, command_index, command }).await;
+        for what in retell::commands(output_index, &action.commands) {
+            self.out.send(what).await;
         }
         if let Item::ShellCall(call) = &mut item {
             call.status = Some(Status::Completed);

@@ -36,6 +36,7 @@ mod policy;
 mod prompt;
 mod request;
 pub mod response;
+mod retell;
 pub mod rules;
 mod run;
 mod seal;

@@ -1,8 +1,9 @@
 //! A response's output as it grows: its items, and the events that tell of them, in one order.
 
 use super::event::{Event, Events, What};
-use super::item::{Item, Status};
+use super::item::Item;
 use super::response::{self, Failure, Incomplete, Reason, ResponseHead, ResponseObject};
+use super::retell::begun_as;
 use crate::base::id;
 
 /// A response that is being made.
@@ -64,7 +65,7 @@ impl Output<'_> {
 
     /// Adds an item that is done at once.
     pub async fn put(&mut self, item: Item) {
-        let index = self.add(begun(item.clone())).await;
+        let index = self.add(begun_as(item.clone())).await;
         self.done(index, item).await;
     }
 
@@ -78,22 +79,15 @@ impl Output<'_> {
             End::Failed(_) => response::Status::Failed,
             End::Cancelled => response::Status::Cancelled,
         };
-        let response = match end {
-            End::Completed => {
-                response.completed_at = Some(now_s);
-                What::Completed { response: self.snapshot() }
-            }
-            End::Incomplete(reason) => {
-                response.incomplete_details = Some(Incomplete { reason });
-                What::Incomplete { response: self.snapshot() }
-            }
-            End::Failed(failure) => {
-                response.error = Some(failure);
-                What::Failed { response: self.snapshot() }
-            }
-            End::Cancelled => return self.response,
-        };
-        self.send(response).await;
+        match end {
+            End::Completed => response.completed_at = Some(now_s),
+            End::Incomplete(reason) => response.incomplete_details = Some(Incomplete { reason }),
+            End::Failed(failure) => response.error = Some(failure),
+            End::Cancelled => {}
+        }
+        if let Some(what) = self.response.ending() {
+            self.send(what).await;
+        }
         self.response
     }
 }
@@ -106,32 +100,5 @@ pub(super) fn new_id(item: &Item) -> String {
 /// An item with a new id.
 pub(super) fn named(mut item: Item) -> Item {
     item.set_id(new_id(&item));
-    item
-}
-
-/// How an item looks that is only begun.
-fn begun(mut item: Item) -> Item {
-    match &mut item {
-        Item::FunctionCall(call) => {
-            call.status = Some(Status::InProgress);
-            call.arguments.clear();
-        }
-        Item::ShellCall(call) => {
-            call.status = Some(Status::InProgress);
-            call.action = super::item::ShellAction::default();
-        }
-        Item::ShellCallOutput(output) => {
-            output.status = Some(Status::InProgress);
-            output.output.clear();
-        }
-        Item::ApplyPatchCall(call) => call.status = Some(Status::InProgress),
-        Item::Reasoning(reasoning) => {
-            reasoning.status = Some(Status::InProgress);
-            reasoning.content.clear();
-            reasoning.summary.clear();
-        }
-        Item::Compaction(compaction) => compaction.encrypted_content.clear(),
-        _ => {}
-    }
     item
 }

@@ -12,6 +12,7 @@ use super::event::What;
 use super::item::{CustomToolCall, FunctionCall, Item, Message, Part, Reasoning, Role, Status};
 use super::model::{CallKind, Delta, Finish, ModelError, Usage};
 use super::output::{Output, named};
+use super::retell::part_done;
 use super::seal::Sealer;
 
 /// Bytes that one step may say; what says more is cut off there.
@@ -325,33 +326,13 @@ async fn add_part(out: &mut Output<'_>, open: &mut Open, part: Part) {
 
 /// Ends the last part of an item, if there is one.
 async fn close_part(out: &mut Output<'_>, open: &mut Open, cited: Vec<super::item::Annotation>) {
-    let (item_id, output_index) = (open.id.clone(), open.index);
     let Some(content_index) = open.parts.len().checked_sub(1) else { return };
-    let Some(part) = open.parts.last_mut() else { return };
-    if let Part::OutputText { annotations, .. } = part {
-        for (annotation_index, annotation) in cited.into_iter().enumerate() {
-            annotations.push(annotation.clone());
-            let item_id = item_id.clone();
-            out.send(What::AnnotationAdded { item_id, output_index, content_index, annotation_index, annotation })
-                .await;
-        }
+    if let Part::OutputText { annotations, .. } = &mut open.parts[content_index] {
+        annotations.extend(cited);
     }
-    let id = item_id.clone();
-    let done = match part {
-        Part::OutputText { text, .. } => {
-            What::TextDone { item_id, output_index, content_index, text: text.clone(), logprobs: [] }
-        }
-        Part::Refusal { refusal } => {
-            What::RefusalDone { item_id, output_index, content_index, refusal: refusal.clone() }
-        }
-        Part::ReasoningText { text } => {
-            What::ReasoningDone { item_id, output_index, content_index, text: text.clone() }
-        }
-        _ => return,
-    };
-    let part = part.clone();
-    out.send(done).await;
-    out.send(What::PartDone { item_id: id, output_index, content_index, part }).await;
+    for what in part_done(&open.id, open.index, content_index, &open.parts[content_index]) {
+        out.send(what).await;
+    }
 }
 
 async fn client_call_done(out: &mut Output<'_>, output_index: usize, mut item: Item, all: String) {

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::error::ApiError;
 use crate::agent::event::What;
-use crate::agent::response::{Failure, ResponseObject, Status};
+use crate::agent::response::{Failure, ResponseObject};
 use crate::agent::{Canceller, Event, Events, ResponseHead};
 
 /// Most bytes of events that a response may have: a longer one is ended.
@@ -183,7 +183,7 @@ impl Run {
     /// The event that says how it ended. A cancelled response's events just stop.
     fn last(&self, object: &ResponseObject) -> Option<Event> {
         let sequence_number = self.log().frames.len() as u64;
-        Some(Event { sequence_number, what: last(object)? })
+        Some(Event { sequence_number, what: object.ending()? })
     }
 
     /// Why it failed for having said too much, if it has.
@@ -271,32 +271,16 @@ impl Drop for Follower {
     }
 }
 
-/// What says how a response ended.
-fn last(object: &ResponseObject) -> Option<What> {
-    let response = Box::new(object.clone());
-    match object.status {
-        Status::Completed => Some(What::Completed { response }),
-        Status::Incomplete => Some(What::Incomplete { response }),
-        Status::Failed => Some(What::Failed { response }),
-        Status::Cancelled | Status::Queued | Status::InProgress => None,
-    }
-}
-
-/// Events of a response whose own were not kept: each item as one piece. None is numbered as low as `after`, so that whoever goes on from there
-/// learns how it ended.
+/// Events of a response whose own were not kept, from the one behind number `after` on.
+///
+/// What was lost when a service died had other numbers: whoever goes on from there learns how it ended and nothing else.
 pub(super) fn retold(object: &ResponseObject, after: Option<u64>) -> Vec<Bytes> {
-    let begun = Box::new(ResponseObject::begun(object.head.clone(), Status::InProgress));
-    let mut whats = vec![What::Created { response: begun.clone() }, What::InProgress { response: begun }];
-    for (output_index, item) in object.output.iter().enumerate() {
-        whats.push(What::ItemAdded { output_index, item: item.clone() });
-        whats.push(What::ItemDone { output_index, item: item.clone() });
+    let next = after.map_or(0, |after| after.saturating_add(1));
+    if after.is_some() && object.head.background {
+        return object.ending().map(|what| frame(&Event { sequence_number: next, what })).into_iter().collect();
     }
-    if after.is_some() {
-        whats.clear();
-    }
-    whats.extend(last(object));
-    let number = |(index, what)| frame(&Event { sequence_number: after.map_or(0, |after| after + 1) + index, what });
-    (0u64..).zip(whats).map(number).collect()
+    let events = (0_u64..).zip(object.retell()).filter(|(number, _)| *number >= next);
+    events.map(|(sequence_number, what)| frame(&Event { sequence_number, what })).collect()
 }
 
 /// An event as it is in a stream.
