@@ -1,5 +1,7 @@
 //! The audit trail: what was asked for, by whom, what became of it. Append-only and chained by hashes, in the store.
 //!
+//! What is kept of it can be bounded: the oldest records go, behind a checkpoint that the rest still follows from.
+//!
 //! Records are written a moment after what they tell of, many at a time, so that nobody waits for them; a crash may lose the last of
 //! them. Of a command they have what was run and how it ended, never its input, output, environment or files.
 
@@ -11,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use utoipa::ToSchema;
 
+use super::config::AuditKeep;
 use super::error::ApiError;
 use super::fields::Fields;
 use super::json::Json;
@@ -29,6 +32,9 @@ const TOGETHER: usize = 1000;
 /// Records are collected for so long before they are written. Longer would be less work; but what comes at once makes requests wait.
 const COLLECT: Duration = Duration::from_millis(5);
 
+/// So many records are written before the oldest are dropped, where a number of bytes is kept.
+const PRUNE_EVERY: usize = 1000;
+
 /// Where records are put.
 #[derive(Clone)]
 pub(super) struct Audit(mpsc::Sender<Note>);
@@ -42,9 +48,9 @@ enum Note {
 
 impl Audit {
     /// A trail in `store`. Its records are written by the future, which ends when all has been written and no more can come.
-    pub fn new(store: Store) -> (Audit, impl Future<Output = ()>) {
+    pub fn new(store: Store, keep: AuditKeep) -> (Audit, impl Future<Output = ()>) {
         let (sender, receiver) = mpsc::channel(WAITING);
-        (Audit(sender), write(store, receiver))
+        (Audit(sender), write(store, keep, receiver))
     }
 
     /// Adds a record.
@@ -62,8 +68,16 @@ impl Audit {
     }
 }
 
-async fn write(store: Store, mut receiver: mpsc::Receiver<Note>) {
-    let mut notes = Vec::new();
+/// What drops the records that are not kept; `None` if all are.
+pub(super) fn prune(keep: AuditKeep) -> Option<Commit> {
+    let before_ms =
+        keep.age.map(|age| kept::now_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
+    let change = Change::PruneAudit { bytes: keep.bytes, before_ms };
+    (keep.bytes.is_some() || before_ms.is_some()).then(|| Commit { changes: vec![change], ..Commit::default() })
+}
+
+async fn write(store: Store, keep: AuditKeep, mut receiver: mpsc::Receiver<Note>) {
+    let (mut notes, mut written) = (Vec::new(), 0);
     while receiver.recv_many(&mut notes, TOGETHER).await > 0 {
         if !notes.iter().any(|note| matches!(note, Note::Flush(_))) {
             tokio::time::sleep(COLLECT).await;
@@ -79,6 +93,11 @@ async fn write(store: Store, mut receiver: mpsc::Receiver<Note>) {
                 Note::Entry(entry) => changes.push(Change::AppendAudit(entry)),
                 Note::Flush(done) => waiting.push(done),
             }
+        }
+        written += changes.len();
+        if written >= PRUNE_EVERY && keep.bytes.is_some() {
+            written = 0;
+            changes.extend(prune(keep).into_iter().flat_map(|commit| commit.changes));
         }
         if !changes.is_empty()
             && let Err(error) = store.commit(Commit { changes, ..Commit::default() }).await
@@ -127,14 +146,31 @@ impl Identified for AuditObject {
     }
 }
 
+/// A page of the trail, and where it begins.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuditList {
+    #[serde(flatten)]
+    list: List<AuditObject>,
+    checkpoint: Checkpoint,
+}
+
+/// What the trail's first record follows from.
+#[derive(Serialize, ToSchema)]
+struct Checkpoint {
+    /// How many records were dropped from the trail's beginning.
+    dropped: u64,
+    /// The hash of the last of them; zeros if none was.
+    hash: String,
+}
+
 /// The audit trail, oldest first.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit",
     params(("container_id" = Option<String>, Query), ("from_ms" = Option<i64>, Query), ("to_ms" = Option<i64>, Query), ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
-    responses((status = 200, description = "A page of it", body = List<AuditObject>)))]
+    responses((status = 200, description = "A page of it", body = AuditList)))]
 pub(super) async fn list(
     State(service): State<Service>,
     RawQuery(query): RawQuery,
-) -> Result<Json<List<AuditObject>>, ApiError> {
+) -> Result<Json<AuditList>, ApiError> {
     let mut fields = Fields::query(query.as_deref())?;
     let container = fields.text("container_id")?;
     let (from_ms, to_ms) = (fields.number("from_ms")?.unwrap_or(i64::MIN), fields.number("to_ms")?.unwrap_or(i64::MAX));
@@ -146,6 +182,8 @@ pub(super) async fn list(
     let after = page.after.as_deref().map(str::parse).transpose();
     let after_seq = after.map_err(|_| ApiError::invalid_value("after", "expected a record's id"))?.unwrap_or(0);
     let query = AuditQuery { container, from_ms, to_ms, after_seq, limit: page.limit + 1 };
-    let found = service.0.containers.store().audit(&query).await?;
-    Ok(Json(List::new(found.into_iter().map(AuditObject::from).collect(), page.limit)))
+    let store = service.0.containers.store();
+    let (found, checkpoint) = (store.audit(&query).await?, store.audit_checkpoint().await?);
+    let list = List::new(found.into_iter().map(AuditObject::from).collect(), page.limit);
+    Ok(Json(AuditList { list, checkpoint: Checkpoint { dropped: checkpoint.seq, hash: checkpoint.hash.to_string() } }))
 }

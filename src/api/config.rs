@@ -49,6 +49,8 @@ pub struct ApiConfig {
     pub policy: Policy,
     /// Whether every request is put on the audit trail, or only what is run, approved or refused in them.
     pub audit_requests: bool,
+    /// What of the audit trail is kept.
+    pub audit_keep: AuditKeep,
     /// What commands and responses did is safe from a crash so long after they are reported done; 0: before. Responses in the background always before.
     pub batch: Duration,
     /// How long commands that run may go on when the service is told to stop.
@@ -59,6 +61,15 @@ pub struct ApiConfig {
     pub sockets: usize,
     /// A terminal is closed when nothing was typed or printed for so long.
     pub terminal_idle: Duration,
+}
+
+/// What of the audit trail is kept; what goes, goes from its beginning. The default is all of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AuditKeep {
+    /// So many bytes of it: a record's texts and 96 bytes beside them.
+    pub bytes: Option<u64>,
+    /// What is not older than this.
+    pub age: Option<Duration>,
 }
 
 impl Default for ApiConfig {
@@ -84,6 +95,7 @@ impl Default for ApiConfig {
             models: Vec::new(),
             policy: Policy::default(),
             audit_requests: true,
+            audit_keep: AuditKeep::default(),
             batch: Duration::ZERO,
             grace: Duration::from_secs(10),
             keep_alive: Duration::from_secs(15),

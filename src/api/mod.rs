@@ -66,7 +66,7 @@ mod upkeep;
 mod wire;
 mod zip;
 
-pub use config::ApiConfig;
+pub use config::{ApiConfig, AuditKeep};
 pub use keys::{Key, KeyError, Keys, NewKey, Quotas, Scope};
 pub use server::{TlsError, serve, tls};
 pub use service::Service;

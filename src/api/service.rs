@@ -65,7 +65,7 @@ impl Service {
         let kept = Kept::new(containers.store().clone());
         let (metrics, started_at) = (Metrics::new(), kept::now_ms().div_euclid(1000));
         let approvals = Approvals::new(containers.clone());
-        let (audit, trail) = Audit::new(containers.store().clone());
+        let (audit, trail) = Audit::new(containers.store().clone(), config.audit_keep);
         tokio::spawn(trail);
         let (notes, running, sockets) = (Mutex::default(), Running::default(), Sockets::default());
         let inner = Inner {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::keys::Keys;
 use super::service::Service;
-use super::{files, idempotency, response_store};
+use super::{audit, files, idempotency, response_store};
 use crate::agent::approval;
 
 /// Time between two rounds: so long a new key, or a revoked one, may take to be noticed.
@@ -28,6 +28,12 @@ pub(super) async fn run(service: Service) {
         }
         if let Err(error) = response_store::recover(&service).await {
             tracing::error!(?error, "responses that have no service any more cannot be failed");
+        }
+        if round % EXPIRE_ROUNDS == 0
+            && let Some(prune) = audit::prune(service.0.config.audit_keep)
+            && let Err(error) = service.0.containers.store().commit(prune).await
+        {
+            tracing::error!(%error, "the audit trail's oldest records cannot be dropped");
         }
         for kind in [files::KIND, idempotency::KIND, response_store::KIND, approval::KIND] {
             if round % EXPIRE_ROUNDS == 0

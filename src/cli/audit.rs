@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::boxes::args::PlaceArgs;
 use super::{exec, output, store};
-use crate::storage::{AuditQuery, LIST_LIMIT};
+use crate::storage::{AuditChain, AuditQuery, LIST_LIMIT};
 
 /// Exit status when the record is not whole.
 const EXIT_BROKEN: u8 = 1;
@@ -22,7 +22,7 @@ pub struct AuditArgs {
 
 #[derive(Subcommand)]
 pub enum AuditCommand {
-    /// Check the chain of hashes from the first record to the last. Exit status 1 if it is broken.
+    /// Check the chain of hashes from the first record that is kept to the last. Exit status 1 if it is broken.
     Verify,
     /// Print the records, one JSON object a line.
     Ls {
@@ -38,13 +38,17 @@ pub fn run(args: &AuditArgs) -> Result<u8> {
     runtime.block_on(async {
         match &args.command {
             AuditCommand::Verify => {
-                let (records, broken) = store.audit_verify().await?;
-                match (args.place.json, broken) {
-                    (true, _) => output::json(&json!({ "records": records, "broken_at": broken }))?,
-                    (false, None) => output::line(&format!("{records} records, all whole"))?,
-                    (false, Some(at)) => output::line(&format!("the chain is broken at record {at}"))?,
+                let chain = store.audit_verify().await?;
+                match args.place.json {
+                    true => output::json(&json!({
+                        "dropped": chain.checkpoint.seq,
+                        "records": chain.records,
+                        "last_hash": chain.last,
+                        "broken_at": chain.broken_at,
+                    }))?,
+                    false => output::line(&told(&chain))?,
                 }
-                Ok(if broken.is_some() { EXIT_BROKEN } else { 0 })
+                Ok(if chain.broken_at.is_some() { EXIT_BROKEN } else { 0 })
             }
             AuditCommand::Ls { container } => {
                 let mut query = AuditQuery { container: container.clone(), ..AuditQuery::default() };
@@ -61,4 +65,18 @@ pub fn run(args: &AuditArgs) -> Result<u8> {
             }
         }
     })
+}
+
+/// What was found, in one line.
+fn told(chain: &AuditChain) -> String {
+    let dropped = match chain.checkpoint.seq {
+        0 => String::new(),
+        seq => format!(" after {seq} that were dropped"),
+    };
+    match chain.broken_at {
+        None => format!("{} records{dropped}, all whole; the last has hash {}", chain.records, chain.last),
+        Some(at) => {
+            format!("the chain is broken at record {at}; {} records{dropped} are whole before it", chain.records)
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! A page costs the same wherever it is: it starts at an index' entry for the record before it.
 
 use super::database::{built, hash, number, signed};
-use super::rows::{Record, chained};
+use super::rows::Record;
 use super::{
     AuditQuery, AuditRecord, CONTAINER_PREFIX, ContainerQuery, ContainerRecord, ContainerStatus, Database,
     DocumentQuery, DocumentRecord, LIST_LIMIT, LogQuery, LogRecord, Order, ProposalRecord, SNAPSHOT_PREFIX,
@@ -215,28 +215,6 @@ pub(super) async fn audit(database: &Database, query: &AuditQuery) -> Result<Vec
         .number("seq >", Some(signed(query.after_seq)))
         .fetch(database, &["seq"], Order::Ascending, query.limit)
         .await
-}
-
-/// How many records follow from each other, and the `seq` of the first that does not.
-pub(super) async fn audit_verify(database: &Database) -> Result<(u64, Option<u64>), StoreError> {
-    // The texts as they are stored: written again, they need not be the same.
-    const PAGE: &str = "SELECT seq, at, container, body, hash FROM audit WHERE seq > $1 ORDER BY seq LIMIT 1000";
-    let (mut before, mut seq) = (Hash([0; 32]), 0);
-    loop {
-        let page = sqlx::query(PAGE).bind(signed(seq)).fetch_all(database.read()).await?;
-        for row in &page {
-            let (next, found) = (number(row, 0)?, hash(row, 4)?);
-            let (container, body): (Option<String>, String) = (row.try_get(2)?, row.try_get(3)?);
-            let belongs = chained(before, next, row.try_get(1)?, container.as_deref(), &body);
-            if next != seq + 1 || found != belongs {
-                return Ok((seq, Some(next)));
-            }
-            (before, seq) = (found, next);
-        }
-        if page.is_empty() {
-            return Ok((seq, None));
-        }
-    }
 }
 
 /// A count, by a statement that answers one.

@@ -3,6 +3,7 @@
 //! A [`Store`] keeps a graph of blobs (`base::Blob`: bytes and the ids they lead to) and records that name roots in it. It knows no files.
 //! One commit is all or nothing and durable when it returns. docs/storage.md has the format, the guarantees and how each is tested.
 
+mod audit;
 mod backup;
 mod cache;
 mod check;
@@ -29,9 +30,9 @@ pub use commit::{Commit, Fence};
 pub use error::StoreError;
 pub use lease::{Lease, Pin};
 pub use records::{
-    AuditEntry, AuditQuery, AuditRecord, CONTAINER_PREFIX, Change, ContainerQuery, ContainerRecord, ContainerStatus,
-    DocumentQuery, DocumentRecord, LIST_LIMIT, LogQuery, LogRecord, Order, PROPOSAL_PREFIX, ProposalRecord,
-    ProposalState, SNAPSHOT_PREFIX, SnapshotQuery, SnapshotRecord,
+    AuditChain, AuditCheckpoint, AuditEntry, AuditQuery, AuditRecord, CONTAINER_PREFIX, Change, ContainerQuery,
+    ContainerRecord, ContainerStatus, DocumentQuery, DocumentRecord, LIST_LIMIT, LogQuery, LogRecord, Order,
+    PROPOSAL_PREFIX, ProposalRecord, ProposalState, SNAPSHOT_PREFIX, SnapshotQuery, SnapshotRecord,
 };
 pub use stats::Stats;
 
@@ -230,12 +231,20 @@ impl Store {
         self.on_its_thread(move |inner| async move { lists::audit(&inner.database, &query).await }).await
     }
 
-    /// Follows the audit trail's chain from its beginning. Answers how many records it has and, if it breaks, at which `seq`.
+    /// Where the audit trail begins: what was dropped before it.
     ///
     /// # Errors
     /// The records cannot be read.
-    pub async fn audit_verify(&self) -> Result<(u64, Option<u64>), StoreError> {
-        self.on_its_thread(|inner| async move { lists::audit_verify(&inner.database).await }).await
+    pub async fn audit_checkpoint(&self) -> Result<AuditCheckpoint, StoreError> {
+        self.on_its_thread(|inner| async move { audit::checkpoint(&inner.database).await }).await
+    }
+
+    /// Follows the audit trail's chain from its checkpoint.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn audit_verify(&self) -> Result<AuditChain, StoreError> {
+        self.on_its_thread(|inner| async move { audit::verify(&inner.database).await }).await
     }
 
     /// The right to change a container. It has at most one live holder; its fence grows with each.

@@ -171,6 +171,28 @@ pub struct AuditRecord {
     pub entry: AuditEntry,
 }
 
+/// The last record of the audit trail that was dropped: what is kept follows from it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AuditCheckpoint {
+    /// Its place in the trail, which is how many were dropped. 0 if none was.
+    pub seq: u64,
+    /// Its hash; all zeros if none was dropped.
+    pub hash: Hash,
+}
+
+/// What following the audit trail's chain has shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AuditChain {
+    /// Where it begins.
+    pub checkpoint: AuditCheckpoint,
+    /// How many records follow from it and from each other.
+    pub records: u64,
+    /// The hash of the last of them; whoever notes it elsewhere can tell later whether the trail was made anew.
+    pub last: Hash,
+    /// The `seq` of the first that does not follow.
+    pub broken_at: Option<u64>,
+}
+
 /// In which direction a list goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -349,4 +371,11 @@ pub enum Change {
     },
     /// One more link of the audit trail's chain.
     AppendAudit(AuditEntry),
+    /// Drops the audit trail's oldest records behind its checkpoint. The newest stays in any case.
+    PruneAudit {
+        /// As many as it takes to keep no more bytes than these.
+        bytes: Option<u64>,
+        /// Those from before this time.
+        before_ms: Option<i64>,
+    },
 }

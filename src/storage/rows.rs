@@ -3,7 +3,7 @@
 use super::database::{built, hash, hash_or_null, is_taken, number, rows, runs, signed};
 use super::{
     AuditEntry, AuditRecord, Change, ContainerRecord, ContainerStatus, DocumentRecord, LogRecord, ProposalRecord,
-    ProposalState, SnapshotRecord, StoreError,
+    ProposalState, SnapshotRecord, StoreError, audit,
 };
 use crate::base::Hash;
 use serde_json::Value;
@@ -280,6 +280,7 @@ async fn change(on: &mut AnyConnection, change: &Change) -> Result<(), StoreErro
             run(on, sqlx::query(sql).bind(kind.as_str()).bind(id.as_str())).await
         }
         Change::AppendAudit(entry) => append_audit(on, &[entry]).await,
+        Change::PruneAudit { bytes, before_ms } => audit::prune(on, *bytes, *before_ms).await,
     }
 }
 
@@ -302,7 +303,8 @@ pub(super) fn roots(change: &Change) -> Vec<Hash> {
         | Change::RemoveProposal(_)
         | Change::RemoveImage(_)
         | Change::RemoveDocument { .. }
-        | Change::AppendAudit(_) => Vec::new(),
+        | Change::AppendAudit(_)
+        | Change::PruneAudit { .. } => Vec::new(),
     }
 }
 
@@ -453,18 +455,23 @@ fn audited(change: &Change) -> Option<&AuditEntry> {
 }
 
 async fn append_audit(on: &mut AnyConnection, entries: &[&AuditEntry]) -> Result<(), StoreError> {
-    let last = sqlx::query("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(&mut *on).await?;
-    let (mut seq, mut last) =
-        last.map_or(Ok((0, Hash([0; 32]))), |row| Ok::<_, StoreError>((number(&row, 0)?, hash(&row, 1)?)))?;
+    let last =
+        sqlx::query("SELECT seq, hash, total FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(&mut *on).await?;
+    let (mut seq, mut last, mut total) = match last {
+        Some(row) => (number(&row, 0)?, hash(&row, 1)?, number(&row, 2)?),
+        None => (0, Hash([0; 32]), 0),
+    };
     for some in runs(entries) {
-        let sql = format!("INSERT INTO audit (seq, at, container, body, hash) VALUES {}", rows(some.len(), 5));
+        let sql = format!("INSERT INTO audit (seq, at, container, body, hash, total) VALUES {}", rows(some.len(), 6));
         let mut statement = sqlx::query(built(sql));
         for entry in some {
             let body = entry.body.to_string();
             seq += 1;
             last = chained(last, seq, entry.at_ms, entry.container.as_deref(), &body);
             let container = entry.container.as_deref();
+            total += audit::size(container, &body);
             statement = statement.bind(signed(seq)).bind(entry.at_ms).bind(container).bind(body).bind(last.0.to_vec());
+            statement = statement.bind(signed(total));
         }
         run(on, statement).await?;
     }

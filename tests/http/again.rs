@@ -1,6 +1,6 @@
 //! Requests that are sent twice, and the record of all.
 
-use coquina::api::{ApiConfig, Keys, NewKey, Quotas, Scope};
+use coquina::api::{ApiConfig, AuditKeep, Keys, NewKey, Quotas, Scope};
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client};
@@ -128,4 +128,26 @@ fn the_trail_can_do_without_requests() {
         }
     };
     assert!(records.iter().all(|record| record["event"]["type"] == "command"), "{records:?}");
+}
+
+#[test]
+fn a_trail_that_is_bounded_says_what_is_gone() {
+    let audit_keep = AuditKeep { bytes: Some(50_000), age: None };
+    let server = Server::with(ApiConfig { audit_keep, ..ApiConfig::default() }, []);
+    let mut client = server.client();
+    let asked = 2100;
+    for _ in 0..asked {
+        assert_eq!(client.get("/v1/files").status, 200);
+    }
+    // The trail is written a moment later.
+    let (dropped, first) = loop {
+        let trail = client.get("/v1/audit?limit=1").ok();
+        let dropped = trail["checkpoint"]["dropped"].as_u64().expect("a number");
+        assert_eq!(trail["checkpoint"]["hash"].as_str().map(str::len), Some(64));
+        if dropped >= 1000 {
+            break (dropped, trail["first_id"].as_str().expect("an id").parse::<u64>().expect("a number"));
+        }
+    };
+    // It may be dropped from between the look at a page and that at where the trail begins.
+    assert!(first <= dropped + 1, "{first} is kept, {dropped} were dropped");
 }

@@ -32,6 +32,9 @@ const FILE_VARIABLE: &str = "COQUINA_CONFIG";
 /// Tables of the file that are handed on as they are, to those who know what may be in them.
 const OPAQUE: [&str; 2] = ["models", "policy"];
 
+/// Bytes of the audit trail that are kept in memory if nothing is said.
+const AUDIT_IN_MEMORY: u64 = 16 << 20;
+
 /// Everything that can be set.
 pub struct Settings {
     /// Where the service listens.
@@ -172,6 +175,9 @@ fn layers(flags: &Flags, environment: Environment) -> Result<Effective, UsageErr
         effective.set(setting, &value, Source::Flag(setting.flag.into()))?;
     }
     effective.check()?;
+    if effective.settings.in_memory {
+        effective.settings.api.audit_keep.bytes.get_or_insert(AUDIT_IN_MEMORY);
+    }
     Ok(effective)
 }
 

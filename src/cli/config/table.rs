@@ -109,6 +109,8 @@ pub const SETTINGS: &[Setting] = &[
     row("quotas.stored", "quota-stored", "Files, skills, containers and snapshots of an owner", |s| Slot::Size(&mut s.api.quotas.stored_bytes)),
 
     row("audit.requests", "audit-requests", "Put every request on the audit trail; without it only what is run", |s| Slot::Switch(&mut s.api.audit_requests)),
+    row("audit.keep", "audit-keep", "Bytes of the audit trail that are kept, the newest; all if nothing is said, 16M if it is in memory", |s| Slot::Size(&mut s.api.audit_keep.bytes)),
+    at_least(1, row("audit.keep_age", "audit-keep-age", "Age up to which records of the audit trail are kept; any if nothing is said", |s| Slot::Time(&mut s.api.audit_keep.age))),
 
     row("containers.batch", "batch", "What was done is safe from a crash so long after it is reported; 0: before. Responses in the background always before", |s| Slot::Time(&mut s.api.batch)),
     at_least(1, row("containers.idle_after", "idle-after", "A container that was not used for so long leaves memory", |s| Slot::Time(&mut s.containers.idle_after))),

@@ -187,12 +187,47 @@ async fn the_audit_trail_is_a_chain() {
         body: json!({ "n": n, "f": 0.1 + n as f64 / 3.0, "z": 1, "a": "ü" }),
     };
     put(&store, (0..50).map(|n| Change::AppendAudit(entry(n))).collect()).await;
-    assert_eq!(store.audit_verify().await.unwrap(), (50, None));
+    let chain = store.audit_verify().await.unwrap();
+    assert_eq!((chain.checkpoint.seq, chain.records, chain.broken_at), (0, 50, None));
     let query = AuditQuery { container: Some("cntr_a".into()), from_ms: 10, to_ms: 20, after_seq: 13, limit: 10 };
     let found: Vec<_> = store.audit(&query).await.unwrap().iter().map(|r| (r.seq, r.entry.at_ms)).collect();
     assert_eq!(found, [(15, 14), (17, 16), (19, 18)]);
     for (sql, at) in [("UPDATE audit SET at = 7 WHERE seq = 31", 31), ("DELETE FROM audit WHERE seq = 20", 21)] {
         sqlx::query(sql).execute(store.inner.database.bare()).await.unwrap();
-        assert_eq!(store.audit_verify().await.unwrap().1, Some(at));
+        assert_eq!(store.audit_verify().await.unwrap().broken_at, Some(at));
     }
+}
+
+#[tokio::test]
+async fn the_audit_trail_is_dropped_behind_a_checkpoint() {
+    let store = Store::open(StoreConfig::memory()).unwrap();
+    let entry = |n: i64| AuditEntry { at_ms: n, container: None, body: json!("x".repeat(902)) };
+    let prune = |bytes, before_ms| vec![Change::PruneAudit { bytes, before_ms }];
+    put(&store, prune(Some(0), Some(i64::MAX))).await;
+    put(&store, (1..=50).map(|n| Change::AppendAudit(entry(n))).collect()).await;
+    let whole = store.audit_verify().await.unwrap();
+    let twentieth = store.audit(&AuditQuery { after_seq: 19, limit: 1, ..AuditQuery::default() }).await.unwrap();
+    let begins_at = async || store.audit(&AuditQuery { limit: 1, ..AuditQuery::default() }).await.unwrap()[0].seq;
+
+    // Each takes 1,000 bytes: 902, two quotes, and 96 for the rest.
+    for (bytes, before_ms, first) in
+        [(Some(50_000), Some(1), 1), (None, None, 1), (Some(30_000), None, 21), (Some(30_000), Some(11), 21)]
+    {
+        put(&store, prune(bytes, before_ms)).await;
+        let chain = store.audit_verify().await.unwrap();
+        assert_eq!((begins_at().await, chain.checkpoint.seq, chain.records), (first, first - 1, 51 - first));
+        assert_eq!((chain.broken_at, chain.last), (None, whole.last), "what is kept is the chain it was");
+    }
+    let checkpoint = store.audit_checkpoint().await.unwrap();
+    assert_eq!((checkpoint.seq, checkpoint.hash), (20, twentieth[0].hash));
+
+    put(&store, [vec![Change::AppendAudit(entry(51))], prune(None, Some(41))].concat()).await;
+    assert_eq!((begins_at().await, store.audit_verify().await.unwrap().records), (41, 11));
+    put(&store, prune(Some(0), Some(i64::MAX))).await;
+    put(&store, vec![Change::AppendAudit(entry(52))]).await;
+    let chain = store.audit_verify().await.unwrap();
+    assert_eq!((chain.checkpoint.seq, chain.records, chain.broken_at), (50, 2, None), "the newest stayed");
+
+    sqlx::query("DELETE FROM audit WHERE seq = 51").execute(store.inner.database.bare()).await.unwrap();
+    assert_eq!(store.audit_verify().await.unwrap().broken_at, Some(52));
 }
