@@ -1,5 +1,7 @@
 //! The Responses and Conversations API as its clients see it.
 
+#[path = "responses/agents.rs"]
+mod agents;
 #[path = "responses/answers.rs"]
 mod answers;
 #[path = "responses/approvals.rs"]
@@ -10,6 +12,9 @@ mod client;
 mod common;
 #[path = "responses/conversations.rs"]
 mod conversations;
+#[path = "http/program.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+mod program;
 #[path = "responses/recovery.rs"]
 mod recovery;
 #[path = "responses/replay.rs"]

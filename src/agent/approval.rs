@@ -22,7 +22,7 @@ use crate::vfs::{ChangeKind, Clock, SystemClock, TextDiff, TextLimits};
 pub const KIND: &str = "approval";
 
 /// Whose tools clients are told they are.
-const SERVER_LABEL: &str = "coquina";
+pub const SERVER_LABEL: &str = "coquina";
 
 /// How long one is kept, in milliseconds: as long as responses.
 const KEPT_MS: i64 = 30 * 24 * 3600 * 1000;

@@ -394,8 +394,13 @@ impl Run<'_> {
                 Some(Item::McpApprovalResponse(response)) => Some(response),
                 _ => None,
             };
-            let is_answered = id.is_some() && answers(&said[..at]);
             let answer = self.request.judge.answer(&request.id, response).await.map_err(End::Failed)?;
+            // There are clients that send the question without the call that it is about.
+            let (Answer::Run { call, .. } | Answer::Applied { call, .. } | Answer::Refused { call, .. }) = &answer;
+            let is_answered = said.iter().any(|item| !item.is_call() && item.call_id() == call.call_id());
+            if !said.iter().any(|item| item.is_call() && item.call_id() == call.call_id()) {
+                self.remember([call.clone()]);
+            }
             self.take_answer(answer, response, is_answered).await?;
         }
         Ok(())
@@ -408,10 +413,16 @@ impl Run<'_> {
         is_answered: bool,
     ) -> Go<()> {
         let note = match answer {
-            Answer::Run(_) if is_answered => return Ok(()),
-            Answer::Run(item) => {
+            Answer::Run { .. } if is_answered => return Ok(()),
+            Answer::Run { call, container } => {
+                self.earlier = Some(container);
                 let place = self.place().await?;
-                return self.run_item(&item, &place, Mode::Keep).await;
+                if self.earlier.as_ref() != Some(&place.id) {
+                    let why = format!("It was approved for another container than {}.", place.id);
+                    self.refuse(&call, &why).await;
+                    return Ok(());
+                }
+                return self.run_item(&call, &place, Mode::Keep).await;
             }
             Answer::Refused { call, reason } if !is_answered => {
                 self.refuse(&call, &reason).await;

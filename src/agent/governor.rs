@@ -99,11 +99,13 @@ impl Governor {
     }
 
     async fn answer_of(&self, approval: Approval) -> Result<Answer, ApprovalError> {
-        let Approval { id, call, status, note, proposal_id, output, .. } = approval;
+        let Approval { id, container_id: container, call, status, note, proposal_id, output, .. } = approval;
         let note = note.map_or_else(String::new, |note| format!(": {note}"));
         match status {
             ApprovalStatus::Approved if proposal_id.is_some() => Ok(Answer::Applied { call, output }),
-            ApprovalStatus::Approved if self.approvals.take(&id, self.owner.as_deref()).await? => Ok(Answer::Run(call)),
+            ApprovalStatus::Approved if self.approvals.take(&id, self.owner.as_deref()).await? => {
+                Ok(Answer::Run { call, container })
+            }
             ApprovalStatus::Approved => {
                 Ok(Answer::Refused { call, reason: "It was approved, and was run before: it is run only once.".into() })
             }

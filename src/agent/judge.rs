@@ -69,7 +69,12 @@ pub struct Question {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// It may run: this call, exactly as shown.
-    Run(Item),
+    Run {
+        /// The `shell_call` or `apply_patch_call`.
+        call: Item,
+        /// Where it is to run.
+        container: String,
+    },
     /// Its proposal was applied.
     Applied {
         /// The `shell_call` or `apply_patch_call`.

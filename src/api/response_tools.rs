@@ -7,6 +7,7 @@ use super::error::ApiError;
 use super::json::part;
 use super::wire::{CustomTool, FunctionTool, MemoryLimit, NetworkPolicyParam, ShellTool, SkillParam};
 use crate::agent::Skill;
+use crate::agent::approval::SERVER_LABEL;
 use crate::agent::model::{CallKind, ToolChoice, ToolSpec};
 
 /// Most files and skills of a shell, and most tools of a request.
@@ -105,10 +106,14 @@ pub(super) fn understand(tools: Vec<Value>) -> Result<(Asked, Vec<Value>), ApiEr
                 asked.apply_patch = true;
                 shown.push(tool);
             }
+            // No tool of a model's: with it a client says that it knows what our requests for approval are.
+            Some("mcp") if tool["server_label"] == SERVER_LABEL => {
+                shown.push(json!({ "type": "mcp", "server_label": SERVER_LABEL }));
+            }
             Some(other) => {
                 let other: String = other.chars().take(64).collect();
                 let why = format!(
-                    "tools of type '{other}' are not supported; expected 'function', 'custom', 'shell' or 'apply_patch'"
+                    "tools of type '{other}' are not supported; expected 'function', 'custom', 'shell', 'apply_patch', or 'mcp' with the server_label '{SERVER_LABEL}'"
                 );
                 return Err(ApiError::invalid_value(format!("{param}.type"), why));
             }
@@ -295,6 +300,7 @@ mod tests {
             json!({"type": "shell", "environment": {"type": "container_auto", "network_policy": {"type": "allowlist",
                 "allowed_domains": ["a"], "domain_secrets": [{"domain": "a", "name": "K", "value": "s3cret"}]}}}),
             json!({"type": "apply_patch"}),
+            json!({"type": "mcp", "server_label": "coquina", "authorization": "s3cret"}),
         ])
         .expect("good tools")
     }
@@ -317,6 +323,7 @@ mod tests {
     fn what_is_no_tool_is_refused_by_name() {
         for (tools, param) in [
             (json!([{"type": "web_search"}]), "tools[0].type"),
+            (json!([{"type": "mcp", "server_label": "another", "server_url": "https://a.example"}]), "tools[0].type"),
             (json!([{"name": "f"}]), "tools[0].type"),
             (json!([5]), "tools[0]"),
             (json!([{"type": "function", "name": "a b"}]), "tools[0].name"),

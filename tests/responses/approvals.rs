@@ -219,6 +219,37 @@ fn a_command_that_is_asked_about_runs_after_approval_and_only_once() {
 }
 
 #[test]
+fn a_question_needs_not_the_call_that_it_is_about() {
+    let server = server(ApiConfig::default(), []);
+    let mut client = server.client();
+    let tools = json!([{ "type": "shell", "environment": { "type": "container_auto" } }, { "type": "mcp", "server_label": "coquina" }]);
+    let rules = json!({ "rules": [{ "decision": "ask", "command": "rm" }] });
+    let mut say = |input: &[Value]| {
+        let body = json!({ "model": "m", "input": input, "tools": tools, "policy": rules, "store": false });
+        client.post("/v1/responses", &body).ok()
+    };
+    let user = |text: &str| json!({ "role": "user", "content": text });
+    let output = |response: &Value| response["output"].as_array().expect("a list").clone();
+    // Some clients leave calls without outputs out of what they send. Then the last call is another one, and ran elsewhere.
+    let elsewhere = say(&[user("look")]);
+    let response = say(&[user("remove")]);
+    let (id, shown) = asked(&response);
+    let mut history = [&[user("look")], output(&elsewhere).as_slice(), &[user("remove")]].concat();
+    history.push(item(&response, "mcp_approval_request").clone());
+    history.push(json!({ "type": "mcp_approval_response", "approval_request_id": id, "approve": true }));
+    let after = say(&history);
+    assert_eq!(kinds(&after), ["shell_call_output", "message"], "{after:#}");
+    // Now the call has its output, and is sent too.
+    history.insert(history.len() - 2, item(&response, "shell_call").clone());
+    history.extend(output(&after));
+    let again = say(&[history, vec![user("look")]].concat());
+    let container = shown["container_id"].as_str().expect("an id");
+    let body = json!({ "command": "cat /mnt/data/runs" });
+    let answer = client.post(&format!("/v1/containers/{container}/exec"), &body).ok();
+    assert_eq!(answer["stdout"], "run\n", "it ran where it was shown, once: {again:#}");
+}
+
+#[test]
 fn what_is_denied_is_not_run_and_is_on_record() {
     let config = ApiConfig {
         policy: Policy::new(policy("[[rules]]\ndecision = \"deny\"\ncommand = \"rm\"")).expect("it is a policy"),
