@@ -53,7 +53,9 @@ impl Judge for Strict {
             if !response.is_some_and(|response| response.approve) {
                 return Ok(Answer::Refused { call, reason: "not now".into() });
             }
-            let Some(proposal) = question.proposal else { return Ok(Answer::Run { call, container: question.container }) };
+            let Some(proposal) = question.proposal else {
+                return Ok(Answer::Run { call, container: question.container });
+            };
             self.containers.apply(&proposal).await.expect("it can be applied");
             Ok(Answer::Applied { call, output: question.output })
         }
