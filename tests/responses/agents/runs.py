@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-os.environ.update(OPENAI_BASE_URL=sys.argv[1] + "/v1", OPENAI_API_KEY="unused", OPENAI_AGENTS_DISABLE_TRACING="1")
+os.environ["OPENAI_BASE_URL"] = sys.argv[1] + "/v1"
 
 from agents import (  # noqa: E402: the variables are read when the SDK is imported
     Agent, HostedMCPTool, ModelSettings, OpenAIChatCompletionsModel, OpenAIConversationsSession, OpenAIResponsesCompactionSession,
