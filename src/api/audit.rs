@@ -10,6 +10,8 @@ use std::time::Duration;
 use axum::extract::{RawQuery, State};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use utoipa::ToSchema;
 
@@ -54,9 +56,13 @@ impl Audit {
     }
 
     /// Adds a record.
-    pub async fn add(&self, container: Option<String>, body: Value) {
-        // Only the very end of the service has nobody to write it.
-        let _ = self.0.send(Note::Entry(AuditEntry { at_ms: kept::now_ms(), container, body })).await;
+    pub async fn add(&self, container: Option<String>, event: Value) {
+        self.record(container, event).add().await;
+    }
+
+    /// Begins a record: it is added in any case, when it is dropped at the latest.
+    pub fn record(&self, container: Option<String>, event: Value) -> Record {
+        Record { audit: self.clone(), told: Some((container, event)) }
     }
 
     /// Waits until all records so far are written.
@@ -66,6 +72,56 @@ impl Audit {
             let _ = written.await;
         }
     }
+}
+
+/// What is told of a request or a command, whatever becomes of who tells it: clients go away, and the futures that serve them are dropped.
+pub(super) struct Record {
+    audit: Audit,
+    /// The container and the event, until they are added.
+    told: Option<(Option<String>, Value)>,
+}
+
+impl Record {
+    /// Tells one thing more.
+    pub fn tell(&mut self, name: &str, value: impl Into<Value>) {
+        if let Some((_, Value::Object(event))) = &mut self.told {
+            event.insert(name.to_owned(), value.into());
+        }
+    }
+
+    /// Takes over all that another has to tell, which is then not added.
+    pub fn join(&mut self, mut other: Record) {
+        if let (Some((container, Value::Object(event))), Some((its, Value::Object(mut more)))) =
+            (&mut self.told, other.told.take())
+        {
+            event.append(&mut more);
+            *container = its.or(container.take());
+        }
+    }
+
+    /// Adds it; waits while more is told than can be written.
+    pub async fn add(mut self) {
+        if let Some(told) = self.told.take() {
+            // Only the very end of the service has nobody to write it.
+            let _ = self.audit.0.send(note(told)).await;
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let Some(told) = self.told.take() else { return };
+        if let Err(TrySendError::Full(note)) = self.audit.0.try_send(note(told))
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let sender = self.audit.0.clone();
+            runtime.spawn(async move { sender.send(note).await });
+        }
+    }
+}
+
+fn note((container, body): (Option<String>, Value)) -> Note {
+    Note::Entry(AuditEntry { at_ms: kept::now_ms(), container, body })
 }
 
 /// What drops the records that are not kept; `None` if all are.
@@ -122,7 +178,8 @@ pub(super) struct AuditObject {
     hash: String,
     at_ms: i64,
     container_id: Option<String>,
-    /// `request` or `command`, and what there is to tell of it.
+    /// Of which `type` it is (`request`, `command`, `tool_call`, …), and what there is to tell of it. A command that a request waited for
+    /// has the request's `method`, `path` and `status` in its own record.
     #[schema(value_type = Object)]
     event: Value,
 }

@@ -1,10 +1,11 @@
 //! `POST /v1/containers/{id}/exec`: a command in a container.
 
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use tokio::task::spawn_blocking;
 use tracing::Instrument as _;
 
 use super::admission::Permit;
+use super::audit::Record;
 use super::error::ApiError;
 use super::exec::{self, Ended};
 use super::gate::Caller;
@@ -35,34 +36,13 @@ pub(super) async fn run(
     let cancel = running.canceller();
     let span = telemetry::exec(Some(&container.id));
     let job = Job { service, caller, container: container.id, command, streamed, permit };
-    if !streamed {
-        // The command would go on without whoever asked for it.
-        let client_gone = OnDrop(Some(cancel));
-        let answer = job.finish(running).instrument(span).await;
-        client_gone.disarm();
-        return Ok(Json(answer?).into_response());
-    }
-    let (events, response) = sse::channel(job.service.0.config.keep_alive);
+    let events = streamed.then(|| sse::channel(job.service.0.config.keep_alive));
     let finish = job.finish(running).instrument(span);
+    let Some((events, response)) = events else {
+        return Ok(exec::answered(exec::attended(cancel, finish).await?));
+    };
     tokio::spawn(exec::stream(events, streams, cancel, finish).in_current_span());
     Ok(response)
-}
-
-/// Does something if it is dropped before it is disarmed.
-pub(super) struct OnDrop<F: Fn()>(pub Option<F>);
-
-impl<F: Fn()> OnDrop<F> {
-    fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl<F: Fn()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        if let Some(then) = &self.0 {
-            then();
-        }
-    }
 }
 
 /// A command that runs.
@@ -78,7 +58,7 @@ pub(super) struct Job {
 
 impl Job {
     /// Waits for its end, books it, and says what became of it.
-    pub async fn finish(self, running: RunningExec) -> Result<Answer, ApiError> {
+    pub async fn finish(self, running: RunningExec) -> Result<(Answer, Record), ApiError> {
         let done = running.finish().await?;
         let (outcome, metering) = (&done.finished.outcome, &done.finished.metering);
         let root = match &done.landed {
@@ -87,7 +67,7 @@ impl Job {
         };
         let (container, root) = (Some(self.container), Some(root.to_string()));
         let ended = Ended { container, command: &self.command, root, outcome, metering };
-        exec::book(&self.service, &self.caller, ended).await;
+        let record = exec::book(&self.service, &self.caller, ended);
         drop(self.permit);
         let landed = done.landed.clone().into();
         let compared = spawn_blocking(move || {
@@ -102,7 +82,7 @@ impl Job {
             true => Answer::streamed(done.finished.outcome, done.finished.metering),
             false => Answer::captured(done.finished),
         };
-        Ok(Answer { landed: Some(landed), changes, ..answer })
+        Ok((Answer { landed: Some(landed), changes, ..answer }, record))
     }
 }
 

@@ -1,11 +1,17 @@
 //! Running a command for a client: its output as events, what it used in the books, its faults as errors.
 
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde_json::json;
 
-use super::audit;
+use super::audit::{self, Record};
 use super::error::ApiError;
 use super::gate::Caller;
+use super::json::Json;
 use super::metrics::OutcomeLabels;
 use super::service::Service;
 use super::sse::{Events, Gone};
@@ -27,8 +33,8 @@ pub(super) struct Ended<'a> {
     pub metering: &'a Metering,
 }
 
-/// Books what a command used, and puts it on record.
-pub(super) async fn book(service: &Service, caller: &Caller, ended: Ended<'_>) {
+/// Books what a command used; returns what the audit trail is to have of it.
+pub(super) fn book(service: &Service, caller: &Caller, ended: Ended<'_>) -> Record {
     let outcome = match ended.outcome {
         Outcome::Exit { exit_code: 0 } => "success",
         Outcome::Exit { .. } => "failure",
@@ -50,7 +56,33 @@ pub(super) async fn book(service: &Service, caller: &Caller, ended: Ended<'_>) {
         "fuel": fuel,
         "root": ended.root,
     });
-    service.0.audit.add(ended.container, event).await;
+    service.0.audit.record(ended.container, event)
+}
+
+/// A command's answer, and its record: the gate puts it down together with the request's.
+pub(super) fn answered((answer, record): (Answer, Record)) -> Response {
+    (Extension(Arc::new(record)), Json(answer)).into_response()
+}
+
+/// Waits for a command's end. If nobody waits any more, because the client has gone away, the command is cancelled; what it used is booked all the same.
+pub(super) async fn attended<T>(cancel: impl Fn(), finish: impl Future<Output = T> + Send + 'static) -> T
+where
+    T: Send + 'static,
+{
+    struct Attended<F: Future<Output: Send> + Send + 'static, C: Fn()>(Option<Pin<Box<F>>>, C);
+    impl<F: Future<Output: Send> + Send + 'static, C: Fn()> Drop for Attended<F, C> {
+        fn drop(&mut self) {
+            if let Some(finish) = self.0.take() {
+                self.1();
+                tokio::spawn(finish);
+            }
+        }
+    }
+    let mut attended = Attended(Some(Box::pin(finish)), cancel);
+    let finish = attended.0.as_mut().expect("it has just been put there");
+    let ended = finish.await;
+    attended.0 = None;
+    ended
 }
 
 /// What a client is told of a command that could not be run.
@@ -69,7 +101,7 @@ pub(super) async fn stream(
     events: Events,
     streams: Streams,
     cancel: impl Fn(),
-    finish: impl Future<Output = Result<Answer, ApiError>>,
+    finish: impl Future<Output = Result<(Answer, Record), ApiError>>,
 ) {
     let mut sequence_number = 0;
     let told = tell(&events, &mut sequence_number, streams).await;
@@ -79,7 +111,7 @@ pub(super) async fn stream(
         Err(Gone) => Err(Gone),
     };
     let sent = match answer {
-        Ok(Ok(answer)) => send(&events, &Event::Completed { sequence_number, answer: &answer }).await,
+        Ok(Ok((answer, _))) => send(&events, &Event::Completed { sequence_number, answer: &answer }).await,
         Ok(Err(error)) => {
             let (code, message) = error.told();
             send(&events, &Event::Error { sequence_number, code, message: message.into(), param: None }).await

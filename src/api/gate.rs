@@ -13,6 +13,7 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 use tracing::Instrument as _;
 
+use super::audit::Record;
 use super::error::ApiError;
 use super::keys::{Key, Keys, Quotas, Scope};
 use super::metrics::{RequestLabels, RouteLabels};
@@ -92,9 +93,12 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let span = telemetry::request(&method, &route, &path, &request_id, request.headers());
+    // Begun before there is an answer: that a client went away before it is on record too.
+    let mut record = gate.record(&method, &path, &request_id);
     let (mut response, key) = match gate.admit(&request, &request_id) {
         Ok(caller) => {
             let key = caller.share().to_owned();
+            record.iter_mut().for_each(|record| record.tell("key", key.as_str()));
             request.extensions_mut().insert(caller);
             let (head, body) = request.into_parts();
             // Kept until there is an answer: until then somebody may have the bytes.
@@ -117,9 +121,17 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     let ms = elapsed.as_secs_f64() * 1e3;
-    if gate.service.0.config.audit_requests && needed(&method, &path).is_some() {
-        let event = json!({ "type": "request", "request_id": &*request_id, "key": key, "method": method.as_str(), "path": path, "status": status });
-        gate.service.0.audit.add(container(&path).map(str::to_owned), event).await;
+    let command = response.extensions_mut().remove().and_then(Arc::<Record>::into_inner);
+    let record = match (record, command) {
+        (Some(mut request), command) => {
+            request.tell("status", status);
+            command.into_iter().for_each(|command| request.join(command));
+            Some(request)
+        }
+        (None, command) => command,
+    };
+    if let Some(record) = record {
+        record.add().await;
     }
     tracing::info!(target: "coquina::http", %request_id, %method, path, status, ms, key, "request");
     let metrics = &gate.service.0.metrics;
@@ -129,6 +141,15 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
 }
 
 impl Gate {
+    /// What the audit trail is to have of a request, if anything.
+    fn record(&self, method: &Method, path: &str, request_id: &str) -> Option<Record> {
+        let is_told = self.service.0.config.audit_requests && needed(method, path).is_some();
+        is_told.then(|| {
+            let event = json!({ "type": "request", "request_id": request_id, "key": "", "method": method.as_str(), "path": path, "status": null });
+            self.service.0.audit.record(container(path).map(str::to_owned), event)
+        })
+    }
+
     fn admit(&self, request: &Request, request_id: &Arc<str>) -> Result<Caller, ApiError> {
         let most = self.service.0.config.headers;
         if request.headers().len() > most {

@@ -2,18 +2,19 @@
 
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use tokio::task::spawn_blocking;
 use tracing::Instrument as _;
 
 use super::admission::Permit;
+use super::audit::Record;
 use super::body::Reader;
 use super::error::ApiError;
 use super::exec::{self, Ended};
 use super::fields::Fields;
 use super::form::Form;
 use super::gate::Caller;
-use super::json::{self, Json};
+use super::json;
 use super::place::{self, Wanted};
 use super::service::Service;
 use super::wire::{self, Answer, Content, LimitsParam, RunRequest};
@@ -47,13 +48,11 @@ pub(super) async fn run(
     })?;
     let (streams, running) = sandbox.start(work.exec).await.map_err(|error| exec::failed(&error))?;
     let job = Job { service, caller, sandbox, script: work.script, wanted: work.wanted, streamed, _permit: permit };
-    if !streamed {
-        // Dropped with the sandbox when the client goes away: that ends the command.
-        return Ok(Json(job.finish(running).instrument(telemetry::exec(None)).await?).into_response());
-    }
-    let (events, response) = sse::channel(job.service.0.config.keep_alive);
-    let cancel = running.canceller();
+    let (cancel, events) = (running.canceller(), streamed.then(|| sse::channel(job.service.0.config.keep_alive)));
     let finish = job.finish(running).instrument(telemetry::exec(None));
+    let Some((events, response)) = events else {
+        return Ok(exec::answered(exec::attended(cancel, finish).await?));
+    };
     tokio::spawn(exec::stream(events, streams, cancel, finish).in_current_span());
     Ok(response)
 }
@@ -70,11 +69,11 @@ struct Job {
 }
 
 impl Job {
-    async fn finish(self, running: Running) -> Result<Answer, ApiError> {
+    async fn finish(self, running: Running) -> Result<(Answer, Record), ApiError> {
         let finished = running.finish().await.map_err(|error| exec::failed(&error))?;
         let (outcome, metering) = (&finished.outcome, &finished.metering);
         let ended = Ended { container: None, command: &self.script, root: None, outcome, metering };
-        exec::book(&self.service, &self.caller, ended).await;
+        let record = exec::book(&self.service, &self.caller, ended);
         let mut answer = answer(finished, self.streamed);
         if !self.wanted.is_empty() {
             let tree = self.sandbox.snapshot().tree().clone();
@@ -82,7 +81,7 @@ impl Job {
             let (files, omitted) = taken.await.map_err(|_| ApiError::internal().not_again())?;
             (answer.files, answer.files_omitted) = (Some(files), omitted);
         }
-        Ok(answer)
+        Ok((answer, record))
     }
 }
 

@@ -14,8 +14,9 @@ use bytes::Bytes;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use tracing::Instrument as _;
 
-use super::container_exec::{Job, OnDrop};
+use super::container_exec::Job;
 use super::error::ApiError;
+use super::exec;
 use super::fields::Fields;
 use super::gate::Caller;
 use super::path::Within;
@@ -224,11 +225,9 @@ impl Tty {
         running: RunningExec,
         job: Job,
     ) -> Result<Result<Answer, ApiError>, End> {
-        let _hang_up = OnDrop(Some(running.canceller()));
-        let signal = running.signaller();
-        // What it used is booked also when nobody is there any more.
+        let (cancel, signal) = (running.canceller(), running.signaller());
         let span = telemetry::exec(Some(&job.container));
-        let mut finish = tokio::spawn(job.finish(running).instrument(span));
+        let mut finish = std::pin::pin!(exec::attended(cancel, job.finish(running).instrument(span)));
         let (mut stdin, mut stdout) = (streams.stdin, streams.stdout);
         loop {
             tokio::select! {
@@ -241,7 +240,7 @@ impl Tty {
                     false => stdin = None,
                 },
                 ended = &mut finish, if stdout.is_none() => {
-                    return Ok(ended.unwrap_or_else(|_| Err(ApiError::internal())));
+                    return Ok(ended.map(|(answer, _)| answer));
                 }
                 heard = self.hear() => {
                     let size = self.size;

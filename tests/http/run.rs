@@ -172,4 +172,54 @@ fn a_client_that_goes_away_takes_its_command_along() {
         drop(client);
         server.until("coquina_execs_running 0");
     }
+    // What it used is booked, and all of it is on record.
+    server.until("coquina_execs_total{outcome=\"cancelled\"} 2");
+    let events = loop {
+        let events = trail(&mut server.client());
+        if events.iter().filter(|event| event["path"] == "/v1/run" || event["type"] == "command").count() == 4 {
+            break events;
+        }
+    };
+    let of = |kind: &str, field: &str| {
+        let events = events.iter().filter(|event| event["type"] == kind && event["path"] != "/metrics");
+        events.map(|event| event[field].clone()).collect::<Vec<_>>()
+    };
+    let cancelled = json!({ "type": "cancelled" });
+    assert_eq!(of("command", "outcome"), [cancelled.clone(), cancelled]);
+    assert_eq!(of("request", "status")[..2], [Value::Null, json!(200)], "the first had no answer yet");
+}
+
+/// All events of the audit trail.
+fn trail(client: &mut Client) -> Vec<Value> {
+    let (mut events, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = client.get(&format!("/v1/audit?limit=100{after}")).ok();
+        events.extend(page["data"].as_array().expect("a list").iter().map(|record| record["event"].clone()));
+        if page["has_more"] == false {
+            return events;
+        }
+        after = format!("&after={}", page["last_id"].as_str().expect("an id"));
+    }
+}
+
+#[test]
+fn a_run_is_one_record() {
+    let server = Server::start();
+    let mut client = server.client();
+    let answer = client.post("/v1/run", &json!({ "script": "exit 3" }));
+    assert_eq!(client.post("/v1/run", &json!({ "script": 5 })).status, 400);
+    let events = loop {
+        let trail = client.get("/v1/audit?limit=2").ok();
+        if let [one, two, ..] = trail["data"].as_array().expect("a list").as_slice() {
+            break [one["event"].clone(), two["event"].clone()];
+        }
+    };
+    let [run, refused] = events;
+    assert_eq!(
+        (&run["type"], &run["command"], &run["outcome"]["exit_code"]),
+        (&json!("command"), &json!("exit 3"), &json!(3))
+    );
+    assert_eq!((&run["method"], &run["path"], &run["status"]), (&json!("POST"), &json!("/v1/run"), &json!(200)));
+    assert_eq!(run["request_id"], answer.headers["x-request-id"].as_str());
+    assert_eq!((&refused["type"], &refused["status"]), (&json!("request"), &json!(400)));
 }
