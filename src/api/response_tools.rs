@@ -189,12 +189,18 @@ fn shell(param: &str, mut tool: Value) -> Result<(AskedShell, Value), ApiError> 
             return Err(ApiError::invalid_value(format!("{param}.type"), why));
         }
     };
-    tool["environment"] = without_secrets(environment);
+    tool["environment"] = shown(environment);
     Ok((shell, tool))
 }
 
-/// An environment as it may be shown: secrets for domains have no values.
-fn without_secrets(mut environment: Value) -> Value {
+/// An environment as it is shown: secrets for domains have no values, versions of skills are text.
+fn shown(mut environment: Value) -> Value {
+    if let Some(skills) = environment.pointer_mut("/skills").and_then(Value::as_array_mut) {
+        for version in skills.iter_mut().filter_map(|skill| skill.get_mut("version")).filter(|version| version.is_u64())
+        {
+            *version = version.to_string().into();
+        }
+    }
     if let Some(secrets) = environment.pointer_mut("/network_policy/domain_secrets").and_then(Value::as_array_mut) {
         for secret in secrets {
             secret.as_object_mut().map(|fields| fields.remove("value"));

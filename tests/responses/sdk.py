@@ -4,7 +4,9 @@ What comes is checked twice: by what it says, and strictly against the client's 
 """
 
 import asyncio
+import base64
 import io
+import os
 import sys
 import time
 import zipfile
@@ -15,7 +17,8 @@ from openai.types import responses as types
 from openai.types.conversations import Conversation, ConversationItem
 from pydantic import BaseModel, TypeAdapter
 
-client = OpenAI(base_url=sys.argv[1] + "/v1", api_key="unused", max_retries=0, timeout=60)
+KEY = os.environ.get("OPENAI_API_KEY", "unused")
+client = OpenAI(base_url=sys.argv[1] + "/v1", api_key=KEY, max_retries=0, timeout=60)
 MODEL = "m"
 EVENT = TypeAdapter(types.ResponseStreamEvent)
 RESPONSE = TypeAdapter(types.Response)
@@ -121,7 +124,7 @@ def shell():
     with client.responses.stream(model=MODEL, input="List the files", tools=[AUTO]) as stream:
         assert kinds(stream.get_final_response()) == kinds(response)
     slow = create("Take your time", tools=[AUTO]).output[1].output[0]
-    assert (slow.outcome.type, slow.stdout) == ("timeout", "begun\n")
+    assert (slow.outcome.to_dict(), slow.stdout) == ({"type": "timeout"}, "begun\n")
     counted = create("Count", tools=[AUTO]).output[1]
     assert counted.max_output_length == 100 and len(counted.output[0].stdout) < 300
     assert counted.output[0].stdout.startswith("1\n2\n") and counted.output[0].stdout.endswith("10000\n")
@@ -153,6 +156,36 @@ def containers():
     refused(openai.NotFoundError, None, create, "x", tools=[{"type": "shell", "environment": {"type": "container_reference", "container_id": "cntr_x"}}])
     network = {"type": "container_auto", "network_policy": {"type": "allowlist", "allowed_domains": ["a.example"]}}
     refused(openai.BadRequestError, "invalid_value", create, "x", tools=[{"type": "shell", "environment": network}])
+    network["network_policy"]["domain_secrets"] = [{"domain": "a.example", "name": "KEY", "value": "s3cret"}]
+    refusal = refused(openai.BadRequestError, "invalid_value", create, "x", tools=[{"type": "shell", "environment": network}])
+    assert "s3cret" not in refusal.response.text
+    disabled = {"type": "container_auto", "network_policy": {"type": "disabled"}}
+    assert create("Write the note", tools=[{"type": "shell", "environment": disabled}]).output_text == "Written."
+
+
+def skills():
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as z:
+        z.writestr("kindness/SKILL.md", "---\nname: kindness\ndescription: How to be.\n---\nBe kind.\n")
+    skill = client.skills.create(files=("kindness.zip", archive.getvalue())).id
+    source = {"type": "base64", "media_type": "application/zip", "data": base64.b64encode(archive.getvalue()).decode()}
+    mounted = [
+        {"type": "skill_reference", "skill_id": skill},
+        {"type": "skill_reference", "skill_id": skill, "version": "1"},
+        {"type": "skill_reference", "skill_id": skill, "version": 1},
+        {"type": "skill_reference", "skill_id": skill, "version": "latest"},
+        {"type": "inline", "name": "kindness", "description": "How to be.", "source": source},
+    ]
+    for one in mounted:
+        tool = {"type": "shell", "environment": {"type": "container_auto", "skills": [one]}}
+        assert create("Where is the skill", tools=[tool]).output_text == "In /mnt/skills/kindness.", one
+        assert create("Read the skill", tools=[tool]).output_text == "Kind.", one
+    own = {"name": "kindness", "description": "How to be.", "path": "/home/me/kindness"}
+    tool = {"type": "shell", "environment": {"type": "local", "skills": [own]}}
+    assert create("Where is the skill", tools=[tool]).output_text == "In /home/me/kindness."
+    for place, skill in [("local", mounted[0]), ("container_auto", {**mounted[0], "version": "7"}), ("container_auto", {**mounted[0], "skill_id": "x"})]:
+        tool = {"type": "shell", "environment": {"type": place, "skills": [skill]}}
+        refused(openai.APIStatusError, None if skill.get("version") or skill["skill_id"] == "x" else "missing_required_parameter", create, "x", tools=[tool])
 
 
 def local():
@@ -250,11 +283,15 @@ def background():
     for event in endless:
         if event.type == "response.created":
             id = event.response.id
+        if event.type == "response.output_item.done" and event.item.type == "shell_call":
+            place = event.item.environment.container_id
         if event.type == "response.shell_call_output_content.delta":
             break
     cancelled = client.responses.cancel(id)
     assert cancelled.status == "cancelled" and client.responses.cancel(id).to_dict() == cancelled.to_dict()
     assert client.responses.retrieve(id).status == "cancelled"
+    left = client.post(f"/containers/{place}/exec", body={"command": "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"}, cast_to=dict)["stdout"]
+    assert "cat /proc" in left and "sleep 999" not in left, left
 
 
 def conversations():
@@ -297,10 +334,31 @@ def compaction():
     long = [{"role": "user", "content": "word " * 4000}, {"role": "user", "content": "Say hello"}]
     events, response = streamed(long, context_management=[{"type": "compaction", "compact_threshold": 1000}])
     assert kinds(response) == ["compaction", "message"], kinds(response)
+    first = create("Write the note", tools=[AUTO]).output
+    long = [{"role": "user", "content": "Write the note"}, *[item.to_dict() for item in first], *long]
+    context = {"context_management": [{"type": "compaction", "compact_threshold": 1000}], "tools": [AUTO], "store": False}
+    rest = [item.to_dict() for item in create(long, **context).output]
+    assert rest[0]["type"] == "compaction"
+    ask = {"role": "user", "content": "Read the note"}
+    assert create([*rest, ask], **context).output_text == "It says kept.", "it goes on from the summary alone"
+    seal = rest[0]["encrypted_content"]
+    rest[0]["encrypted_content"] = seal[:40] + ("A" if seal[40] != "A" else "B") + seal[41:]
+    refused(openai.BadRequestError, "invalid_value", create, [*rest, ask], **context)
+
+
+def inherited():
+    first = create("Who are you", instructions="You are Ada.", tools=[AUTO])
+    assert first.output_text == "Ada."
+    second = create("Who are you", previous_response_id=first.id)
+    assert (second.output_text, second.instructions, second.tools) == ("Nobody.", None, []), "nothing but what was said"
 
 
 def errors():
-    refused(openai.BadRequestError, "unknown_parameter", create, "x", extra_body={"colour": "red"})
+    refusal = refused(openai.BadRequestError, "unknown_parameter", create, "x", extra_body={"colour": "red"})
+    assert (refusal.param, refusal.type) == ("colour", "invalid_request_error")
+    for path in ("/responses", "/responses/compact", "/responses/input_tokens", "/conversations"):
+        raw = {"content": b"{nonsense", "cast_to": object, "options": {"headers": {"content-type": "application/json"}}}
+        refused(openai.BadRequestError, "invalid_json", client.post, path, **raw)
     refused(openai.BadRequestError, "missing_required_parameter", client.responses.create, model=MODEL)
     refused(openai.NotFoundError, "model_not_found", client.responses.create, model="other", input="x")
     failed = create("Fail")
@@ -340,8 +398,30 @@ def socket():
         assert len(ids) == 2
 
 
-groups = [text, parsed, shell, containers, local, functions, kept, background, conversations, compaction, errors, at_once, once, socket]
-for group in groups:
+def keyed():
+    """Against a service that has one key and makes one response at a time."""
+    stranger = client.with_options(api_key="wrong")
+    refused(openai.AuthenticationError, "invalid_api_key", stranger.responses.create, model=MODEL, input="Say hello")
+    endless = create("Never end", tools=[AUTO], background=True).id
+    refusal = refused(openai.RateLimitError, "rate_limit_exceeded", create, "Say hello")
+    assert refusal.response.headers["retry-after"] == "1"
+    seen = []
+
+    def note(response):
+        seen.append(response.status_code)
+        if seen == [429]:
+            client.responses.delete(endless)
+
+    patient = OpenAI(base_url=client.base_url, api_key=KEY, max_retries=2, http_client=openai.DefaultHttpxClient(event_hooks={"response": [note]}))
+    assert patient.responses.create(model=MODEL, input="Say hello").output_text == "Hello, world."
+    assert seen[0] == 429 and seen[-1] == 200
+
+
+groups = [
+    text, parsed, shell, containers, skills, local, functions, kept, background, conversations, compaction, inherited, errors,
+    at_once, once, socket,
+]
+for group in [keyed] if sys.argv[2:] == ["keyed"] else groups:
     if len(sys.argv) < 3 or group.__name__ in sys.argv[2:]:
         group()
         print(group.__name__, "ok", flush=True)
