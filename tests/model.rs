@@ -19,3 +19,5 @@ mod service;
 mod trouble;
 #[path = "agent/upstream.rs"]
 mod upstream;
+#[path = "agent/upstream_agents.rs"]
+mod upstream_agents;

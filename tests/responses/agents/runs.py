@@ -229,6 +229,16 @@ async def asked_there():
     assert len(seen) == 1
 
 
+async def asked_behind_chat():
+    """The same with another model: what it is told is looked at elsewhere."""
+    for more in [{}, {"auto_previous_response_id": True}]:
+        worker = watched()
+        state = (await Runner.run(worker, "Write the note", **more)).to_state()
+        (item,) = state.get_interruptions()
+        state.approve(item)
+        assert (await Runner.run(worker, state)).final_output == "Done."
+
+
 async def transports():
     """What else the SDK can speak with: a WebSocket; a model whose prompts it keeps itself."""
     chat = agent(model=OpenAIResponsesWSModel("m", AsyncOpenAI(max_retries=0)))
@@ -259,7 +269,7 @@ groups = [hosted, reference, local, functions, handoffs, conversations, compacti
 
 
 async def main():
-    for group in groups:
+    for group in [asked_behind_chat] if sys.argv[2:] == ["asked_behind_chat"] else groups:
         if len(sys.argv) < 3 or group.__name__ in sys.argv[2:]:
             await group()
             print(group.__name__, "ok", flush=True)

@@ -89,6 +89,15 @@ async def refused(error, made):
     raise AssertionError(f"no {error.__name__}")
 
 
+async def behind_chat():
+    """The same with a model that knows functions and no other tools."""
+    session = await CoquinaSandboxClient(client).create(manifest=NAMES)
+    async with session:
+        config = RunConfig(sandbox=SandboxRunConfig(session=session))
+        assert (await Runner.run(worker(), "Go", run_config=config)).final_output == "Done."
+        assert (await session.read(Path("greeting.txt"))).read().strip() == b"Hello"
+
+
 async def contract():
     """What the SDK asks of a sandbox, call by call."""
     sandboxes = CoquinaSandboxClient(client)
@@ -146,7 +155,8 @@ async def contract():
 
 
 async def main():
-    for group in [unix_local, coquina, approvals, contract]:
+    groups = [unix_local, coquina, approvals, contract]
+    for group in [behind_chat] if sys.argv[2:] == ["behind_chat"] else groups:
         if len(sys.argv) < 3 or group.__name__ in sys.argv[2:]:
             await group()
             print(group.__name__, "ok", flush=True)
