@@ -1,5 +1,7 @@
 //! Models behind HTTP, against a server that answers as real ones do, on good days and bad ones.
 
+#[path = "agent/upstream_agents.rs"]
+mod agents;
 #[path = "agent/upstream_answers.rs"]
 mod answers;
 #[path = "http/client.rs"]
@@ -19,5 +21,3 @@ mod service;
 mod trouble;
 #[path = "agent/upstream.rs"]
 mod upstream;
-#[path = "agent/upstream_agents.rs"]
-mod upstream_agents;
