@@ -15,7 +15,7 @@ export CARGO_TARGET_DIR := $(BUILD)
 export COQUINA_IMAGE := $(IMAGE)
 step = @printf '==> %s\n' '$(1)'
 
-.PHONY: help demo test torture bench lint clean setup sysroot tools shell host image
+.PHONY: help demo test torture bench dist lint clean setup sysroot tools shell host image
 
 help: ## List what one can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ torture: image ## Kill, crash, cut the power and fill the disk for long (minutes
 bench: image ## Measure against the native programs; writes versus.json in the build folder
 	@wasm-tools/setup.sh wrk:wrk
 	@cargo bench --bench versus
+
+dist: image ## Build one file that needs nothing but the C library: the program with its image
+	@$(COQUINA) image embed $(BUILD)/dist/coquina $(IMAGE)
+	@printf '==> %s\n' $(BUILD)/dist/coquina
 
 lint: ## rustfmt and clippy, warnings are errors
 	cargo fmt --check && cd guest && cargo fmt --check

@@ -1,8 +1,12 @@
-//! A truncated, altered or missing image is refused with a message that names the file; it never runs as something else.
+//! A truncated, altered or missing image is refused with a message that names the file; it never runs as something else. A program
+//! that has its image at its end needs nothing beside it.
 
 mod common;
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use common::{block_on, engine, image_dir};
 use coquina::sandbox::{Exec, Image, ImageError, Outcome, Sandbox, SandboxConfig};
@@ -134,4 +138,89 @@ fn another_format_or_engine_is_refused() {
     reseal(&copy, "\"compatibility\":\"", "\"compatibility\":\"0");
     assert!(matches!(copy.open(), Err(ImageError::Incompatible { .. })));
     assert!(matches!(Image::open(engine(), Path::new("/nosuch")), Err(ImageError::Io { .. })));
+}
+
+/// A program with the image at its end, alone in a folder.
+struct Whole(tempfile::TempDir);
+
+impl Whole {
+    fn of(program: &Path) -> Whole {
+        let whole = Whole(tempfile::tempdir().expect("a scratch directory"));
+        Image::embed(&image_dir(), program, &whole.path()).expect("it can be written");
+        whole
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("coquina")
+    }
+
+    /// It, with nothing in its environment.
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(self.path());
+        command.args(words).env_clear().current_dir(self.0.path());
+        command
+    }
+}
+
+#[test]
+fn a_program_with_its_image_needs_nothing_beside_it() {
+    let whole = Whole::of(Path::new(env!("CARGO_BIN_EXE_coquina")));
+    let done = whole.command(&["exec", "-c", "echo hi | tr a-z A-Z"]).output().expect("it starts");
+    assert_eq!(done.stdout, b"HI\n", "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(whole.command(&["image", "verify"]).status().expect("it starts").success());
+
+    let mut serving = whole.command(&["serve", "--in-memory", "--listen", "127.0.0.1:0"]);
+    let mut serving = serving.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut line = String::new();
+    BufReader::new(serving.stdout.take().expect("a pipe")).read_line(&mut line).expect("it says where");
+    let address = line.trim().strip_prefix("http://").expect("a URL");
+    let (body, mut answer) = (r#"{"script": "echo hi"}"#, String::new());
+    let asked = TcpStream::connect(address).and_then(|mut stream| {
+        let head = "POST /v1/run HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close";
+        write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())?;
+        stream.read_to_string(&mut answer)
+    });
+    serving.kill().and_then(|()| serving.wait()).expect("it is stopped");
+    assert!(asked.is_ok() && answer.contains(r#""stdout":"hi\n""#), "{asked:?}: {answer}");
+}
+
+#[test]
+fn an_image_at_a_program_s_end_is_checked_like_a_folder() {
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let program = scratch.path().join("program");
+    std::fs::write(&program, [b'p'; 12_345]).expect("it can be written");
+    assert!(!Image::is_in(&program));
+    let whole = Whole::of(&program);
+    let image = Image::open(engine(), whole.path()).expect("it opens");
+    image.verify().expect("it is whole");
+    assert_eq!(image.id(), Image::open(engine(), image_dir()).expect("it opens").id());
+
+    let good = std::fs::read(whole.path()).expect("it can be read");
+    assert!(good.starts_with(&[b'p'; 12_345]) && Image::is_in(&whole.path()));
+    let again = Whole::of(&whole.path());
+    assert!(
+        std::fs::read(again.path()).expect("it can be read") == good,
+        "the image takes the place of the one before"
+    );
+
+    let changed = scratch.path().join("changed");
+    let refused = |what: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut content = good.clone();
+        change(&mut content);
+        std::fs::write(&changed, content).expect("it can be written");
+        let error = Image::open(engine(), &changed).and_then(|image| image.verify());
+        let error = error.expect_err(what).to_string();
+        assert!(error.contains(&*changed.to_string_lossy()), "{what}: {error}");
+    };
+    refused("cut", &|content| content.truncate(content.len() - 1));
+    refused("shorter", &|content| {
+        content.remove(20_000);
+    });
+    refused("longer", &|content| content.insert(20_000, 0));
+    refused("another manifest", &|content| content[12_345 + 100] ^= 1);
+    refused("another hash", &|content| *content.last_mut().expect("it is long") ^= 1);
+    refused("another program", &|content| flip_middle(content));
+    let end = good.len() - 64;
+    refused("a beginning that is none", &|content| content[end + 16..end + 24].fill(0xff));
+    refused("a length that is none", &|content| content[end + 24..end + 32].fill(0xff));
 }

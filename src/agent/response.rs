@@ -111,6 +111,18 @@ impl Status {
     pub fn is_final(self) -> bool {
         !matches!(self, Status::Queued | Status::InProgress)
     }
+
+    /// As the reference writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Queued => "queued",
+            Status::InProgress => "in_progress",
+            Status::Completed => "completed",
+            Status::Incomplete => "incomplete",
+            Status::Failed => "failed",
+            Status::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// Why a response failed.

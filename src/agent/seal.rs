@@ -1,11 +1,12 @@
 //! Sealed content: what clients keep for the server and can neither read nor change.
 //!
 //! `v1.KEY.DATA`: the id of the key, then in base64 a nonce and what ChaCha20-Poly1305 made of the content. Form, key and owner are authenticated
-//! with it. The keys are documents of the store, so that what was sealed before a restart can be opened after it; every process of a store makes
-//! one of its own the first time and knows those of the others.
+//! with it. The keys are documents of the store, so that what was sealed before a restart can be opened after it; the first process of a store makes
+//! the first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,6 +18,9 @@ use crate::storage::{Change, Commit, DocumentQuery, DocumentRecord, Order, Store
 
 /// The kind of the documents that hold keys.
 const KEY: &str = "seal_key";
+
+/// How long to wait for another process that makes the first key.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What sealed content begins with.
 const FORM: &str = "v1";
@@ -46,10 +50,16 @@ impl Keys {
         let query = DocumentQuery { order: Order::Ascending, ..DocumentQuery::of(KEY) };
         let mut records = store.documents(&query).await?;
         if records.is_empty() {
-            let record = new_key();
-            let put = vec![Change::PutDocument(record.clone())];
-            store.commit(Commit { changes: put, ..Commit::default() }).await?;
-            records.push(record);
+            // Whoever opens the store at the same time waits, and then finds the key.
+            let lease = store.lease(KEY, PATIENCE).await?;
+            records = store.documents(&query).await?;
+            if records.is_empty() {
+                let record = new_key();
+                let put = vec![Change::PutDocument(record.clone())];
+                store.commit(Commit { changes: put, fence: Some(lease.fence()), ..Commit::default() }).await?;
+                records.push(record);
+            }
+            lease.release().await;
         }
         let keys = records.iter().filter_map(|record| Some((record.id.clone(), read(record)?)));
         let keys: BTreeMap<_, _> = keys.collect();
@@ -119,6 +129,7 @@ impl Sealer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::StoreConfig;
 
     fn sealer(record: &DocumentRecord, owner: Option<&str>) -> Sealer {
         let keys = BTreeMap::from([(record.id.clone(), read(record).expect("it is a key"))]);
@@ -151,6 +162,20 @@ mod tests {
             let changed = format!("{}{other}{}", &sealed[..at], &sealed[at + 1..]);
             // The last digit has bits that mean nothing; such text is not what was given out either.
             assert_eq!(ours.open(&changed), Err(Unsealable), "at {at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_opens_a_new_store_at_once_has_the_same_key() {
+        for _ in 0..10 {
+            let dir = tempfile::tempdir().expect("a scratch directory");
+            let open = async || {
+                let store = Store::open(StoreConfig::directory(dir.path())).expect("it opens");
+                (Keys::open(&store).await.expect("it has keys"), store)
+            };
+            let ((one, _), (two, store)) = tokio::join!(open(), open());
+            assert_eq!(one.newest, two.newest);
+            assert_eq!(store.documents(&DocumentQuery::of(KEY)).await.map(|keys| keys.len()), Ok(1));
         }
     }
 }

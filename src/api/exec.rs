@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde_json::json;
+use tracing::Span;
 
 use super::audit::{self, Record};
 use super::error::ApiError;
@@ -45,7 +46,7 @@ pub(super) fn book(service: &Service, caller: &Caller, ended: Ended<'_>) -> Reco
     let fuel = ended.metering.fuel;
     service.0.metrics.execs.get_or_create(&OutcomeLabels { outcome }).inc();
     service.0.metrics.fuel.inc_by(fuel);
-    telemetry::ended(outcome, fuel);
+    telemetry::ended(&Span::current(), outcome, fuel);
     service.0.admission.used(caller.share(), caller.quotas(), fuel);
     let event = json!({
         "type": "command",

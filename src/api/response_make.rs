@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
+use tracing::Instrument as _;
 
 use super::containers;
 use super::conversations;
@@ -20,6 +21,7 @@ use super::response_tools::{AskedShell, AutoShell};
 use super::response_workplace::{self, failure};
 use super::service::Service;
 use super::skills;
+use super::telemetry;
 use super::wire::{CreateContainer, CreateResponse};
 use crate::agent::item::{Content, Item, Part};
 use crate::agent::response::{Failure, ResponseObject, Status};
@@ -198,7 +200,8 @@ pub(super) async fn start(service: &Service, caller: &Caller, prepared: Prepared
         response_store::begin(service, caller.owner(), &parts).await?;
     }
     let run = place.run.clone();
-    tokio::spawn(make(service.clone(), caller.clone(), request, place, cancelled));
+    let span = telemetry::response(&head.id, &head.model);
+    tokio::spawn(make(service.clone(), caller.clone(), request, place, cancelled).instrument(span));
     Ok(Started { run, begun })
 }
 
@@ -214,6 +217,7 @@ async fn make(service: Service, caller: Caller, request: Request, place: Place, 
     } else if response.status == Status::Cancelled && *service.0.stopping.borrow() {
         response = ended(response, Failure::server("The service was stopped while it made this response."));
     }
+    telemetry::made(response.status.name());
     let events = run.frames_until(&response);
     let parts = Parts { response: &response, input: &input, events };
     // In batches, what is asked for meanwhile waits; what was acknowledged in the background is kept first all the same.

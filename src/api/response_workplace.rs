@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::json;
+use tracing::Span;
 
 use super::audit;
 use super::containers::{self, Plan};
@@ -13,7 +14,8 @@ use super::files;
 use super::gate::Caller;
 use super::metrics::OutcomeLabels;
 use super::service::Service;
-use crate::agent::item::CommandOutcome;
+use super::telemetry;
+use crate::agent::item::{CommandOutcome, CommandOutput};
 use crate::agent::response::Failure;
 use crate::agent::{Permit, Ran, Workplace};
 use crate::storage::ContainerStatus;
@@ -28,11 +30,20 @@ pub(super) struct Place {
     plan: Mutex<Option<Plan>>,
     /// The container that was asked about last, and the memory that its commands may use.
     memory: Mutex<Option<(String, u64)>>,
+    /// The span of the call that is being run.
+    call: Mutex<Span>,
 }
 
 impl Place {
     pub fn new(service: Service, caller: Caller, response: String, plan: Option<Plan>) -> Place {
-        Place { service, caller, response, plan: Mutex::new(plan), memory: Mutex::default() }
+        Place {
+            service,
+            caller,
+            response,
+            plan: Mutex::new(plan),
+            memory: Mutex::default(),
+            call: Mutex::new(Span::none()),
+        }
     }
 
     async fn usable(&self, id: &str) -> bool {
@@ -85,19 +96,21 @@ impl Workplace for Place {
                 let memory = self.memory_of(container).await?;
                 self.service.0.admission.admit_step(self.caller.share(), self.caller.quotas(), memory).await
             };
-            Ok(Box::new(permit.await.map_err(|error| failure(&error))?) as Permit)
+            let permit = permit.await.map_err(|error| failure(&error))?;
+            let span = telemetry::exec(Some(container));
+            *self.call.lock().unwrap_or_else(PoisonError::into_inner) = span.clone();
+            // The span ends with the call.
+            Ok(Box::new((permit, span)) as Permit)
         })
     }
 
     fn ran<'a>(&'a self, call: &'a Ran<'a>) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let inner = &self.service.0;
-            for output in call.output {
-                let outcome = match output.outcome {
-                    CommandOutcome::Exit { exit_code: 0 } => "success",
-                    CommandOutcome::Exit { .. } => "failure",
-                    CommandOutcome::Timeout => "limit",
-                };
+            let span = std::mem::replace(&mut *self.call.lock().unwrap_or_else(PoisonError::into_inner), Span::none());
+            let worst = call.output.iter().map(outcome).find(|outcome| *outcome != "success");
+            telemetry::ended(&span, worst.unwrap_or("success"), call.fuel);
+            for outcome in call.output.iter().map(outcome) {
                 inner.metrics.execs.get_or_create(&OutcomeLabels { outcome }).inc();
             }
             inner.metrics.fuel.inc_by(call.fuel);
@@ -116,6 +129,15 @@ impl Workplace for Place {
             });
             inner.audit.add(Some(call.container.to_owned()), event).await;
         })
+    }
+}
+
+/// How a command ended, as it is counted.
+fn outcome(output: &CommandOutput) -> &'static str {
+    match output.outcome {
+        CommandOutcome::Exit { exit_code: 0 } => "success",
+        CommandOutcome::Exit { .. } => "failure",
+        CommandOutcome::Timeout => "limit",
     }
 }
 

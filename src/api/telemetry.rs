@@ -1,4 +1,4 @@
-//! Spans of requests and commands, for whoever takes traces. Where nobody does, each costs a comparison.
+//! Spans of requests, responses and commands, for whoever takes traces. Where nobody does, each costs a comparison.
 
 use axum::http::{HeaderMap, Method};
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
@@ -43,7 +43,23 @@ pub(super) fn answered(span: &Span, status: u16, key: &str) {
     }
 }
 
-/// A command's span, below that of its request.
+/// A response's span, below that of the request that asked for it; it lasts as long as the response is made.
+pub(super) fn response(id: &str, model: &str) -> Span {
+    tracing::trace_span!(
+        target: TRACE_TARGET,
+        "response",
+        coquina.response_id = id,
+        gen_ai.request.model = model,
+        coquina.status = Empty,
+    )
+}
+
+/// Notes in the current span, a response's, how it ended.
+pub(super) fn made(status: &str) {
+    Span::current().record("coquina.status", status);
+}
+
+/// A command's span, or that of a model's call, below that of its request or response.
 pub(super) fn exec(container: Option<&str>) -> Span {
     tracing::trace_span!(
         target: TRACE_TARGET,
@@ -54,9 +70,9 @@ pub(super) fn exec(container: Option<&str>) -> Span {
     )
 }
 
-/// Notes in the current span, a command's, how it ended.
-pub(super) fn ended(outcome: &str, fuel: u64) {
-    Span::current().record("coquina.outcome", outcome).record("coquina.fuel", fuel);
+/// Notes in a command's span how it ended.
+pub(super) fn ended(span: &Span, outcome: &str, fuel: u64) {
+    span.record("coquina.outcome", outcome).record("coquina.fuel", fuel);
 }
 
 struct Headers<'a>(&'a HeaderMap);

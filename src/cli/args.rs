@@ -97,8 +97,8 @@ pub struct SandboxArgs {
     /// Limit of wall-clock time, in seconds or as `90s`, `15m`.
     #[arg(long, value_name = "TIME", value_parser = quantity::duration_ms)]
     pub timeout: Option<u64>,
-    /// The root image's folder; else $COQUINA_IMAGE, else `image` beside this program.
-    #[arg(long, value_name = "DIR")]
+    /// The root image: its folder, or a program that has it at its end; else $COQUINA_IMAGE, else this program if it has one, else `image` beside it.
+    #[arg(long, value_name = "PATH")]
     pub image: Option<PathBuf>,
 }
 
@@ -164,7 +164,14 @@ pub enum ImageCommand {
     },
     /// Check every file of an image against its hash.
     Verify {
-        /// The image's folder; else as for `exec`.
+        /// The image; else as for `exec`.
+        image: Option<PathBuf>,
+    },
+    /// Write a copy of this program with the image at its end: one file that needs nothing beside it.
+    Embed {
+        /// The program to write.
+        out: PathBuf,
+        /// The image; else as for `exec`.
         image: Option<PathBuf>,
     },
 }

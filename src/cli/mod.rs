@@ -70,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Wasi(WasiCommand::Run(args)) => wasi::run(&args),
         Command::Image(ImageCommand::Build { recipe, wasm, out }) => image::build(&recipe, &wasm, &out),
         Command::Image(ImageCommand::Verify { image }) => image::verify(image.as_deref()),
+        Command::Image(ImageCommand::Embed { out, image }) => image::embed(&out, image.as_deref()),
         Command::Demo(args) => demo::demo(&args),
     };
     match status {

@@ -26,17 +26,16 @@ pub fn engine(limits: &Limits) -> Result<Engine> {
     Engine::new(&config).map_err(|e| anyhow::anyhow!("the engine cannot be started: {e:#}"))
 }
 
-/// The image's folder: as given, else as configured.
-pub fn image_dir(given: Option<&Path>) -> Result<PathBuf> {
+/// Where the image is: as given, else as configured.
+pub fn image_path(given: Option<&Path>) -> Result<PathBuf> {
     match given {
-        Some(dir) => Ok(dir.into()),
+        Some(path) => Ok(path.into()),
         None => config::without_flags()?.image.context("where this program is cannot be told"),
     }
 }
 
 pub fn image(engine: &Engine, given: Option<&Path>) -> Result<Image> {
-    let dir = image_dir(given)?;
-    Image::open(engine, &dir)
+    Image::open(engine, image_path(given)?)
         .context("no usable root image (`make image` builds one; --image or COQUINA_IMAGE names one)")
 }
 

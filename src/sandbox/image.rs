@@ -1,6 +1,6 @@
 //! The root image: the read-only file tree every sandbox starts as, with its programs compiled ahead of time.
 //!
-//! A folder:
+//! A folder, or what `image_place.rs` makes of it at the end of a program:
 //!
 //! ```text
 //! image.json      the manifest below: what is in the tree, and size and BLAKE3 hash of the other files
@@ -14,16 +14,15 @@
 //! hash before it is first run, because it is machine code.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use wasmtime::Module;
 
 use super::engine::{Engine, EngineInner};
+use super::image_place::{self, Place, damaged};
 use super::modules::{self, Program};
 use super::process::lock;
 use crate::vfs::{ProgramId, Tree};
@@ -51,7 +50,7 @@ pub struct Image(pub(super) Arc<ImageInner>);
 
 pub(super) struct ImageInner {
     engine: Engine,
-    dir: PathBuf,
+    place: Arc<Place>,
     /// BLAKE3 of the manifest, in hexadecimal.
     id: Option<String>,
     pub tree: Tree,
@@ -127,6 +126,26 @@ pub(super) enum EntryKind {
 }
 
 impl Manifest {
+    /// The other files, in the order in which they are appended to a program.
+    pub fn checked(&self) -> impl Iterator<Item = &Checked> {
+        let programs = self.programs.iter().flat_map(|program| [&program.wasm, &program.compiled]);
+        std::iter::once(&self.files).chain(programs)
+    }
+
+    /// Reads the manifest after checking its hash; answers its text's hash too.
+    fn read(place: &Place) -> Result<(Manifest, String), ImageError> {
+        let (text, expected) = place.manifest()?;
+        let (path, id) = (place.path().join("image.json"), blake3::hash(&text).to_hex().to_string());
+        if expected != id {
+            return Err(damaged(&path, "its hash is not the one it must have"));
+        }
+        let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| damaged(&path, &e.to_string()))?;
+        match manifest.format {
+            FORMAT => Ok((manifest, id)),
+            found => Err(ImageError::Format { path: place.path().into(), found }),
+        }
+    }
+
     /// The program that is `/usr/bin/bash`.
     fn shell(&self) -> Option<&ProgramFiles> {
         let shell = self.entries.iter().find(|entry| entry.path == "/usr/bin/bash")?;
@@ -138,34 +157,25 @@ impl Manifest {
 }
 
 impl Image {
-    /// Opens the image in the folder `dir` for `engine`.
+    /// Opens the image in the folder `path`, or at the end of the program `path`, for `engine`.
     ///
     /// # Errors
     /// A file missing, truncated or altered, or compiled for another engine.
-    pub fn open(engine: &Engine, dir: impl AsRef<Path>) -> Result<Image, ImageError> {
-        let dir = dir.as_ref().to_path_buf();
-        let text = read(&dir.join("image.json"))?;
-        let expected = read(&dir.join("image.b3"))?;
-        let id = blake3::hash(&text).to_hex().to_string();
-        if expected.trim_ascii() != id.as_bytes() {
-            return Err(damaged(&dir.join("image.json"), "its hash is not the one in image.b3"));
-        }
-        let manifest: Manifest =
-            serde_json::from_slice(&text).map_err(|e| damaged(&dir.join("image.json"), &e.to_string()))?;
-        if manifest.format != FORMAT {
-            return Err(ImageError::Format { path: dir, found: manifest.format });
-        }
+    pub fn open(engine: &Engine, path: impl AsRef<Path>) -> Result<Image, ImageError> {
+        let mut place = Place::open(path.as_ref())?;
+        let (manifest, id) = Manifest::read(&place)?;
         if manifest.compatibility != compatibility(&engine.0) {
-            return Err(ImageError::Incompatible { path: dir });
+            return Err(ImageError::Incompatible { path: place.path().into() });
         }
-        let shell = manifest.shell().map(|files| (files.wasm.file.clone(), preload(engine, &dir, files)));
-        let files = map(&dir, &manifest.files)?;
-        check(&dir, &manifest.files, &files)?;
-        let tree = build_tree(&dir, &manifest, &files)?;
+        place.locate(&manifest)?;
+        let place = Arc::new(place);
+        let shell = manifest.shell().map(|files| (files.wasm.file.clone(), preload(engine, &place, files)));
+        let files = place.checked(&manifest.files)?;
+        let tree = build_tree(&place, &manifest, &files)?;
         let mut programs = HashMap::new();
         for manifest in manifest.programs {
-            check_size(&dir, &manifest.compiled)?;
-            let id = program_id(&dir, &manifest.wasm)?;
+            place.check_size(&manifest.compiled)?;
+            let id = program_id(place.path(), &manifest.wasm)?;
             programs.insert(id, ImageProgram { manifest, loaded: OnceLock::new(), loading: Mutex::default() });
         }
         if let Some((file, thread)) = shell {
@@ -174,13 +184,29 @@ impl Image {
                 shell.loading = Mutex::new(Some(thread));
             }
         }
-        Ok(Image(Arc::new(ImageInner { engine: engine.clone(), dir, id: Some(id), tree, programs })))
+        Ok(Image(Arc::new(ImageInner { engine: engine.clone(), place, id: Some(id), tree, programs })))
     }
 
     /// An image that is only a file tree: a program in it is compiled when it is first run.
     pub fn from_tree(engine: &Engine, tree: Tree) -> Image {
-        let (engine, dir, programs) = (engine.clone(), PathBuf::new(), HashMap::new());
-        Image(Arc::new(ImageInner { engine, dir, id: None, tree, programs }))
+        let (engine, place, programs) = (engine.clone(), Arc::new(Place::none()), HashMap::new());
+        Image(Arc::new(ImageInner { engine, place, id: None, tree, programs }))
+    }
+
+    /// Whether there is an image at the end of the file `program`.
+    pub fn is_in(program: &Path) -> bool {
+        image_place::is_in(program)
+    }
+
+    /// Writes `out`: a copy of `program` with the image at `path` at its end, in the place of the one it may have.
+    ///
+    /// # Errors
+    /// A file of the image missing, truncated or altered; a file that cannot be read or written.
+    pub fn embed(path: &Path, program: &Path, out: &Path) -> Result<(), ImageError> {
+        let mut place = Place::open(path)?;
+        let (manifest, _) = Manifest::read(&place)?;
+        place.locate(&manifest)?;
+        image_place::append(program, &place, &manifest, out)
     }
 
     /// The engine the image was opened for.
@@ -205,7 +231,7 @@ impl Image {
     pub fn verify(&self) -> Result<(), ImageError> {
         for program in self.0.programs.values() {
             for file in [&program.manifest.wasm, &program.manifest.compiled] {
-                check(&self.0.dir, file, &map(&self.0.dir, file)?)?;
+                self.0.place.checked(file)?;
             }
         }
         Ok(())
@@ -225,26 +251,23 @@ impl ImageInner {
         let loading = lock(&program.loading).take();
         let loaded = match loading.and_then(|thread| thread.join().ok()) {
             Some(loaded) => loaded?,
-            None => load(&self.engine.0, &self.dir, &program.manifest.compiled)?,
+            None => load(&self.engine.0, &self.place, &program.manifest.compiled)?,
         };
         Ok(program.loaded.get_or_init(|| loaded).clone())
     }
 }
 
 /// Loads a program's compiled form after checking it.
-fn load(engine: &EngineInner, dir: &Path, file: &Checked) -> Result<Arc<Program>, ImageError> {
-    let path = dir.join(&file.file);
-    check(dir, file, &map(dir, file)?)?;
-    // SAFETY: the file's hash was just compared with the one the builder wrote into the manifest.
-    let module =
-        unsafe { Module::deserialize_file(&engine.wasm, &path) }.map_err(|e| damaged(&path, &format!("{e:#}")))?;
-    Ok(Arc::new(Program::new(engine, &module).map_err(|e| damaged(&path, &e.to_string()))?))
+fn load(engine: &EngineInner, place: &Place, file: &Checked) -> Result<Arc<Program>, ImageError> {
+    let module = place.module(engine, file)?;
+    let program = Program::new(engine, &module);
+    Ok(Arc::new(program.map_err(|e| damaged(&place.path().join(&file.file), &e.to_string()))?))
 }
 
 /// Loads a program beside what else there is to do: the shell, with which every exec starts.
-fn preload(engine: &Engine, dir: &Path, files: &ProgramFiles) -> Loading {
-    let (engine, dir, file) = (engine.clone(), dir.to_path_buf(), files.compiled.clone());
-    std::thread::spawn(move || load(&engine.0, &dir, &file))
+fn preload(engine: &Engine, place: &Arc<Place>, files: &ProgramFiles) -> Loading {
+    let (engine, place, file) = (engine.clone(), place.clone(), files.compiled.clone());
+    std::thread::spawn(move || load(&engine.0, &place, &file))
 }
 
 /// [`modules::compatibility`] as the manifest writes it.
@@ -252,11 +275,11 @@ pub(super) fn compatibility(engine: &EngineInner) -> String {
     format!("{:016x}", modules::compatibility(engine))
 }
 
-fn build_tree(dir: &Path, manifest: &Manifest, files: &Bytes) -> Result<Tree, ImageError> {
-    let mut tree = Tree::new();
+fn build_tree(place: &Place, manifest: &Manifest, files: &Bytes) -> Result<Tree, ImageError> {
+    let (dir, mut tree) = (place.path(), Tree::new());
     let mut wasm = Vec::new();
     for program in &manifest.programs {
-        wasm.push((program_id(dir, &program.wasm)?, map(dir, &program.wasm)?));
+        wasm.push((program_id(dir, &program.wasm)?, place.map(&program.wasm)?));
     }
     for entry in &manifest.entries {
         let Entry { path, mode, uid, gid, mtime, .. } = entry;
@@ -294,42 +317,4 @@ fn build_tree(dir: &Path, manifest: &Manifest, files: &Bytes) -> Result<Tree, Im
 fn program_id(dir: &Path, wasm: &Checked) -> Result<ProgramId, ImageError> {
     let hash = blake3::Hash::from_hex(&wasm.blake3).map_err(|e| damaged(dir, &format!("{}: {e}", wasm.file)))?;
     Ok(ProgramId(*hash.as_bytes()))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
-    std::fs::read(path).map_err(|source| ImageError::Io { path: path.to_path_buf(), source })
-}
-
-/// Maps a file of the image after checking its size.
-fn map(dir: &Path, file: &Checked) -> Result<Bytes, ImageError> {
-    check_size(dir, file)?;
-    if file.bytes == 0 {
-        return Ok(Bytes::new());
-    }
-    let path = dir.join(&file.file);
-    let io = |source| ImageError::Io { path: path.clone(), source };
-    let opened = File::open(&path).map_err(io)?;
-    // SAFETY: an image's files are not written after they are built; whoever could, could replace the program itself.
-    let mapped = unsafe { memmap2::Mmap::map(&opened) }.map_err(io)?;
-    Ok(Bytes::from_owner(mapped))
-}
-
-fn check_size(dir: &Path, file: &Checked) -> Result<(), ImageError> {
-    let path = dir.join(&file.file);
-    let found = std::fs::metadata(&path).map_err(|source| ImageError::Io { path: path.clone(), source })?.len();
-    if found == file.bytes {
-        return Ok(());
-    }
-    Err(damaged(&path, &format!("it has {found} bytes instead of {}", file.bytes)))
-}
-
-fn check(dir: &Path, file: &Checked, contents: &[u8]) -> Result<(), ImageError> {
-    if blake3::hash(contents).to_hex().as_str() == file.blake3 {
-        return Ok(());
-    }
-    Err(damaged(&dir.join(&file.file), "its hash is not the one in image.json"))
-}
-
-fn damaged(path: &Path, what: &str) -> ImageError {
-    ImageError::Damaged { path: path.to_path_buf(), what: what.into() }
 }

@@ -18,6 +18,7 @@ mod engine;
 mod exec;
 mod image;
 mod image_build;
+mod image_place;
 mod modules;
 mod output;
 mod process;

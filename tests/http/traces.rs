@@ -90,6 +90,40 @@ fn requests_and_commands_are_spans_for_a_collector() {
     assert!(!all.iter().any(|one| one.has(b"exit 3")), "what was run is not told");
 }
 
+/// A span's own id and that of the one above it, by its name: fields 2, 4 and 5 of its message.
+fn span(all: &[Posted], name: &str) -> Option<([u8; 8], [u8; 8])> {
+    let named = [&[0x2a, name.len() as u8], name.as_bytes()].concat();
+    let fits = |span: &&[u8]| span.starts_with(&[0x12, 8]) && span[10..12] == [0x22, 8] && span[20..] == named;
+    let found = all.iter().find_map(|one| one.body.windows(20 + named.len()).find(fits))?;
+    Some((found[2..10].try_into().ok()?, found[12..20].try_into().ok()?))
+}
+
+#[test]
+fn a_model_s_commands_are_spans_below_their_response_s() {
+    let folder = tempfile::tempdir().expect("a scratch directory");
+    let (config, (url, posted)) = (folder.path().join("c.toml"), collector());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/responses/script.toml");
+    let text = format!("in_memory = true\n[models.m]\nkind = \"scripted\"\nscript = {script:?}\n");
+    std::fs::write(&config, text).expect("it can be written");
+    let mut program = Program::start(&["--config", config.to_str().expect("it is text"), "--telemetry", &url]);
+    let shell = json!([{ "type": "shell", "environment": { "type": "container_auto" } }]);
+    let body = json!({ "model": "m", "input": "List the files", "tools": shell }).to_string();
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let headers = [("content-type", "application/json"), ("traceparent", parent)];
+    assert_eq!(program.client().request("POST", "/v1/responses", &headers, body.as_bytes()).status, 200);
+    assert_eq!(program.stop(), Some(0));
+
+    let all: Vec<Posted> = posted.try_iter().collect();
+    let [request, response, exec] =
+        ["POST /v1/responses", "response", "exec"].map(|name| span(&all, name).unwrap_or_else(|| panic!("{name}")));
+    assert_eq!(request.1, 0xb7ad_6b71_6920_3331_u64.to_be_bytes());
+    assert_eq!((response.1, exec.1), (request.0, response.0));
+    for said in [&b"completed"[..], b"failure", b"coquina.fuel"] {
+        assert!(all.iter().any(|one| one.has(said)), "{:?} was not told", String::from_utf8_lossy(said));
+    }
+    assert!(!all.iter().any(|one| one.has(b"echo a.csv")), "what was run is not told");
+}
+
 #[test]
 fn without_a_collector_there_is_nothing_for_one() {
     let mut program = Program::start(&["--in-memory"]);

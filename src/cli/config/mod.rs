@@ -20,7 +20,7 @@ use super::UsageError;
 use crate::agent::AgentConfig;
 use crate::api::ApiConfig;
 use crate::container::ContainersConfig;
-use crate::sandbox::EngineConfig;
+use crate::sandbox::{EngineConfig, Image};
 
 pub use flags::Flags;
 pub use print::{ConfigArgs, run};
@@ -41,7 +41,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// What was said about listening without keys.
     pub insecure: Option<String>,
-    /// The root image's folder.
+    /// The root image: its folder, or a program that has it at its end.
     pub image: Option<PathBuf>,
     /// Where containers, files and keys are kept.
     pub store: Option<PathBuf>,
@@ -191,7 +191,10 @@ fn defaults(environment: Environment) -> Settings {
     };
     settings.store = below("XDG_DATA_HOME", ".local/share").map(|dir| dir.join("coquina"));
     settings.engine.cache_dir = below("XDG_CACHE_HOME", ".cache").map(|dir| dir.join("coquina/modules"));
-    settings.image = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("image")));
+    settings.image = std::env::current_exe().ok().and_then(|program| match Image::is_in(&program) {
+        true => Some(program),
+        false => Some(program.parent()?.join("image")),
+    });
     settings
 }
 

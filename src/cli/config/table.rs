@@ -57,7 +57,7 @@ pub const SETTINGS: &[Setting] = &[
     row("listen", "listen", "Address and port to listen on; port 0 takes a free one", |s| Slot::Address(&mut s.listen)),
     row("hosts", "host", "A name (without port) under which the service may be asked for, besides localhost; `*` for any", |s| Slot::Names(&mut s.api.hosts)),
     row("insecure", "insecure", "Listen on other than this machine's own addresses without keys; must be said in the words `anyone-may-run-commands`", |s| Slot::Text(&mut s.insecure)),
-    row("image", "image", "The root image's folder; `image` beside this program if nothing is said", |s| Slot::Path(&mut s.image)),
+    row("image", "image", "The root image: its folder, or a program that has it at its end; this program if it has one, else `image` beside it, if nothing is said", |s| Slot::Path(&mut s.image)),
     row("store", "store", "Where containers, files and keys are kept; `coquina` in the user's data directory if nothing is said", |s| Slot::Path(&mut s.store)),
     row("store_quota", "store-quota", "Refuse what would make the store bigger than this", |s| Slot::Size(&mut s.store_quota)),
     row("in_memory", "in-memory", "Keep nothing on disk, whatever `store` says: all is gone when the service stops", |s| Slot::Switch(&mut s.in_memory)),
