@@ -41,7 +41,7 @@ fn check(script: &str) -> usize {
 
 #[test]
 fn agents_run_as_their_sdk_expects() {
-    assert_eq!(check("runs.py"), 11);
+    assert_eq!(check("runs.py"), 12);
 }
 
 #[test]

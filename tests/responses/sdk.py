@@ -118,6 +118,10 @@ def shell():
                 for name in written:
                     written[name] += event.delta.to_dict().get(name) or ""
         assert (written["stdout"], written["stderr"]) == expected, written
+    for event in events:
+        if ".shell_call_" in event.type:
+            assert ("item_id" in event.to_dict()) == (".shell_call_output" in event.type), event
+    assert response.output[1].to_dict()["max_output_length"] is None, "it is there, and null"
     added = [event.item.id for event in events if event.type == "response.output_item.added"]
     done = [event.item.id for event in events if event.type == "response.output_item.done"]
     assert added == [item.id for item in response.output] and sorted(done) == sorted(added)
@@ -315,7 +319,8 @@ def conversations():
     assert client.conversations.update(conversation.id, metadata={"c": "d"}).metadata == {"c": "d"}
     assert client.conversations.retrieve(conversation.id).metadata == {"c": "d"}
     refused(openai.BadRequestError, "mutually_exclusive_parameters", create, "x", conversation=conversation.id, previous_response_id=first.id)
-    assert client.conversations.delete(conversation.id).deleted
+    gone = client.conversations.delete(conversation.id)
+    assert (gone.id, gone.object, gone.deleted) == (conversation.id, "conversation.deleted", True)
     refused(openai.NotFoundError, None, client.conversations.retrieve, conversation.id)
     refused(openai.NotFoundError, None, create, "x", conversation=conversation.id)
 

@@ -11,12 +11,12 @@ import sys
 os.environ["OPENAI_BASE_URL"] = sys.argv[1] + "/v1"
 
 from agents import (  # noqa: E402: the variables are read when the SDK is imported
-    Agent, HostedMCPTool, ModelSettings, OpenAIChatCompletionsModel, OpenAIConversationsSession, OpenAIResponsesCompactionSession,
-    OpenAIResponsesWSModel, RunConfig, Runner, RunState, ShellCallOutcome, ShellCommandOutput, ShellResult, ShellTool, SQLiteSession,
-    function_tool, handoff,
+    Agent, ApplyPatchTool, HostedMCPTool, ModelSettings, OpenAIConversationsSession, OpenAIResponsesCompactionSession,
+    OpenAIResponsesWSModel, Runner, RunState, ShellCallOutcome, ShellCommandOutput, ShellResult, ShellTool, SQLiteSession, function_tool, handoff,
 )
 from agents.exceptions import AgentsException  # noqa: E402
 from openai import AsyncOpenAI, NotFoundError  # noqa: E402
+from pydantic import BaseModel  # noqa: E402
 
 client = AsyncOpenAI(max_retries=0, timeout=60)
 AUTO = ShellTool(environment={"type": "container_auto"})
@@ -116,6 +116,31 @@ async def functions():
     assert sorted(kinds(whole)) == sorted([*TURN, *TURN, "message_output_item"]), kinds(whole)
     chained = await Runner.run(agent(AUTO, get_weather), "Weather there", auto_previous_response_id=True)
     assert chained.final_output == "It rains in Paris."
+
+
+class Editor:
+    """Files of the client's."""
+
+    def __init__(self):
+        self.files = {}
+
+    def create_file(self, operation):
+        self.files[operation.path] = operation.diff
+
+    update_file = delete_file = create_file
+
+
+class Person(BaseModel):
+    name: str
+    age: int
+
+
+async def patches():
+    editor = Editor()
+    whole, _, _ = await both(agent(ApplyPatchTool(editor=editor)), "Patch the file")
+    assert (whole.final_output, editor.files) == ("Patched.", {"note": "+patched"})
+    whole, _, _ = await both(agent(output_type=Person), "As JSON")
+    assert whole.final_output == Person(name="Ada", age=36)
 
 
 async def handoffs():
@@ -225,8 +250,8 @@ async def asked_there():
         seen.append(request.data.arguments)
         return {"approve": True}
 
-    assert (await Runner.run(watched(on_approval_request=decide), "Write the note")).final_output == "Written."
-    assert len(seen) == 1
+    whole, _, _ = await both(watched(on_approval_request=decide), "Write the note")
+    assert whole.final_output == "Written." and len(seen) == 2
 
 
 async def asked_behind_chat():
@@ -240,9 +265,11 @@ async def asked_behind_chat():
 
 
 async def transports():
-    """What else the SDK can speak with: a WebSocket; a model whose prompts it keeps itself."""
-    chat = agent(model=OpenAIResponsesWSModel("m", AsyncOpenAI(max_retries=0)))
-    assert (await Runner.run(chat, "Say hello")).final_output == "Hello, world."
+    """The same over a WebSocket."""
+    for asked, said, tool in [("List the files", "Two files.", AUTO), ("Work here", "It is one line.", executor("well"))]:
+        worker = agent(tool, model=OpenAIResponsesWSModel("m", client))
+        assert (await Runner.run(worker, asked)).final_output == said
+        assert (await Runner.run(worker, asked, auto_previous_response_id=True)).final_output == said
 
 
 async def errors():
@@ -265,7 +292,9 @@ async def errors():
             raise AssertionError("a failed response is an error")
 
 
-groups = [hosted, reference, local, functions, handoffs, conversations, compaction, asked_here, asked_there, transports, errors]
+groups = [
+    hosted, reference, local, functions, patches, handoffs, conversations, compaction, asked_here, asked_there, transports, errors,
+]
 
 
 async def main():
