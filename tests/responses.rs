@@ -12,6 +12,8 @@ mod client;
 mod common;
 #[path = "responses/conversations.rs"]
 mod conversations;
+#[path = "responses/gone.rs"]
+mod gone;
 #[path = "http/program.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod program;

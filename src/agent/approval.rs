@@ -13,9 +13,7 @@ use super::item::{CommandOutput, Item, McpApprovalRequest};
 use super::judge::Question;
 use crate::base::{id, redacted};
 use crate::container::{ContainerError, Containers, Difference};
-use crate::storage::{
-    AuditEntry, Change, Commit, DocumentQuery, DocumentRecord, LIST_LIMIT, Order, ProposalState, StoreError,
-};
+use crate::storage::{AuditEntry, Change, Commit, DocumentQuery, DocumentRecord, Order, ProposalState, StoreError};
 use crate::vfs::{ChangeKind, Clock, SystemClock, TextDiff, TextLimits};
 
 /// The kind of their documents in the store.
@@ -92,6 +90,21 @@ pub struct Decided {
     pub reason: Option<String>,
     /// Who, for the record: a key's id, `cli`.
     pub by: String,
+}
+
+/// Which approvals, in the order they were asked for.
+#[derive(Clone, Debug)]
+pub struct ApprovalQuery {
+    /// Only this owner's; `None`: everybody's.
+    pub owner: Option<String>,
+    /// Only those that are so.
+    pub status: Option<ApprovalStatus>,
+    /// Which end the list starts at.
+    pub order: Order,
+    /// Those behind this id in the list.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: usize,
 }
 
 /// Why something could not be done with an approval.
@@ -174,25 +187,16 @@ impl Approvals {
         if is_seen { Ok(approval) } else { Err(missing()) }
     }
 
-    /// The approvals of `owner`, of everybody if that is `None`; newest first, of any status.
+    /// Some of the approvals.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn list(&self, owner: Option<&str>) -> Result<Vec<Approval>> {
-        let owner = owner.map(|owner| Some(owner.to_owned()));
-        let mut query = DocumentQuery { owner, order: Order::Descending, ..DocumentQuery::of(KIND) };
-        let mut all = Vec::new();
-        loop {
-            let page = self.containers.store().documents(&query).await?;
-            let is_last = page.len() < LIST_LIMIT as usize;
-            query.after = page.last().map(|record| record.id.clone());
-            for record in page {
-                all.push(read(record)?);
-            }
-            if is_last {
-                return Ok(all);
-            }
-        }
+    pub async fn list(&self, query: ApprovalQuery) -> Result<Vec<Approval>> {
+        let ApprovalQuery { owner, status, order, after, limit } = query;
+        let documents = DocumentQuery { owner: owner.map(Some), order, after, ..DocumentQuery::of(KIND) };
+        let is_such = |record: &DocumentRecord| status.is_none_or(|status| record.body["status"] == status.name());
+        let found = self.containers.store().find_documents(documents, limit, is_such).await?;
+        found.into_iter().map(read).collect()
     }
 
     /// Decides: applies the proposal or discards it, if there is one.

@@ -171,7 +171,7 @@ mod tests {
         assert!(
             matches!(part, Part::InputFile { file_id: None, file_data: Some(data), .. } if data.ends_with("base64,/w=="))
         );
-        let mut part = Part::InputImage { detail: "auto".into(), image_url: None, file_id: Some("file-2".into()) };
+        let mut part = Part::InputImage { detail: Default::default(), image_url: None, file_id: Some("file-2".into()) };
         show(&mut part, "a.gif", &Bytes::from_static(b"GIF89a"));
         assert!(
             matches!(part, Part::InputImage { image_url: Some(url), .. } if url.starts_with("data:image/gif;base64,R0"))

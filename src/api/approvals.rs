@@ -7,11 +7,10 @@ use super::error::ApiError;
 use super::fields::Fields;
 use super::gate::Caller;
 use super::json::{self, Json};
-use super::path::Ids;
+use super::path::Named;
 use super::service::Service;
 use super::wire::{ApprovalObject, DecideApproval, List, Page};
-use crate::agent::approval::{ApprovalError, Decided};
-use crate::storage::Order;
+use crate::agent::approval::{ApprovalError, ApprovalQuery, ApprovalStatus, Decided};
 
 type Answered<T> = Result<Json<T>, ApiError>;
 
@@ -26,28 +25,27 @@ pub(super) async fn list(
 ) -> Answered<List<ApprovalObject>> {
     let mut fields = Fields::query(query.as_deref())?;
     let status = fields.text("status")?;
-    let page = Page::take(&mut fields, 20, 100)?;
+    let Page { limit, order, after } = Page::take(&mut fields, 20, 100)?;
     fields.finish()?;
-    let known = ["pending", "approved", "declined", "lapsed"];
-    if status.as_deref().is_some_and(|status| !known.contains(&status)) {
-        return Err(ApiError::invalid_value("status", "expected 'pending', 'approved', 'declined' or 'lapsed'"));
-    }
-    let mut found = service.0.approvals.list(caller.owner().as_deref()).await?;
-    found.retain(|approval| status.as_ref().is_none_or(|status| approval.status.name() == status));
-    if page.order == Order::Ascending {
-        found.reverse();
-    }
-    Ok(Json(page.cut(found.into_iter().map(ApprovalObject::from).collect())))
+    let status = match status.as_deref() {
+        None => None,
+        Some("pending") => Some(ApprovalStatus::Pending),
+        Some("approved") => Some(ApprovalStatus::Approved),
+        Some("declined") => Some(ApprovalStatus::Declined),
+        Some("lapsed") => Some(ApprovalStatus::Lapsed),
+        Some(_) => {
+            return Err(ApiError::invalid_value("status", "expected 'pending', 'approved', 'declined' or 'lapsed'"));
+        }
+    };
+    let query = ApprovalQuery { owner: caller.owner(), status, order, after, limit: limit as usize + 1 };
+    let found = service.0.approvals.list(query).await?;
+    Ok(Json(List::new(found.into_iter().map(ApprovalObject::from).collect(), limit)))
 }
 
 /// A call that waits for a person, or did.
 #[utoipa::path(get, path = "/v1/approvals/{approval_id}", tag = "approvals", params(("approval_id" = String, Path)),
     responses((status = 200, description = "The approval", body = ApprovalObject)))]
-pub(super) async fn get(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-) -> Answered<ApprovalObject> {
+pub(super) async fn get(Named { service, caller, id }: Named) -> Answered<ApprovalObject> {
     Ok(Json(service.0.approvals.find(&id, caller.owner().as_deref()).await?.into()))
 }
 
@@ -55,12 +53,7 @@ pub(super) async fn get(
 /// was decided before, or if the container has changed the same since.
 #[utoipa::path(post, path = "/v1/approvals/{approval_id}", tag = "approvals", params(("approval_id" = String, Path)),
     request_body = DecideApproval, responses((status = 200, description = "The approval, decided", body = ApprovalObject)))]
-pub(super) async fn decide(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-    request: Request,
-) -> Answered<ApprovalObject> {
+pub(super) async fn decide(Named { service, caller, id }: Named, request: Request) -> Answered<ApprovalObject> {
     let asked: DecideApproval = json::read(&service, request).await?;
     let decided = Decided { approve: asked.approve, reason: asked.reason, by: caller.share().to_owned() };
     Ok(Json(service.0.approvals.decide(&id, caller.owner().as_deref(), decided).await?.into()))

@@ -12,7 +12,7 @@ use super::gate::Caller;
 use super::items::{self, Shown};
 use super::json::{self, Json};
 use super::kept;
-use super::path::Ids;
+use super::path::{Ids, Named};
 use super::service::Service;
 use super::wire::{
     ConversationObject, CreateConversation, CreateItems, Deleted, List, Metadata, Page, UpdateConversation,
@@ -62,11 +62,7 @@ pub(super) async fn create(
 /// A conversation.
 #[utoipa::path(get, path = "/v1/conversations/{conversation_id}", tag = "conversations", params(("conversation_id" = String, Path)),
     responses((status = 200, description = "The conversation", body = ConversationObject)))]
-pub(super) async fn get(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-) -> Result<Json<ConversationObject>, ApiError> {
+pub(super) async fn get(Named { service, caller, id }: Named) -> Result<Json<ConversationObject>, ApiError> {
     Ok(Json(object(&find(&service, &caller, &id).await?)?))
 }
 
@@ -74,9 +70,7 @@ pub(super) async fn get(
 #[utoipa::path(post, path = "/v1/conversations/{conversation_id}", tag = "conversations", params(("conversation_id" = String, Path)),
     request_body = UpdateConversation, responses((status = 200, description = "The conversation", body = ConversationObject)))]
 pub(super) async fn update(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
+    Named { service, caller, id }: Named,
     request: Request,
 ) -> Result<Json<ConversationObject>, ApiError> {
     let asked: UpdateConversation = json::read(&service, request).await?;
@@ -92,11 +86,7 @@ pub(super) async fn update(
 /// Removes a conversation with its items.
 #[utoipa::path(delete, path = "/v1/conversations/{conversation_id}", tag = "conversations", params(("conversation_id" = String, Path)),
     responses((status = 200, description = "It is gone", body = Deleted)))]
-pub(super) async fn remove(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-) -> Result<Json<Deleted>, ApiError> {
+pub(super) async fn remove(Named { service, caller, id }: Named) -> Result<Json<Deleted>, ApiError> {
     let (_one_at_a_time, record) = alone(&service, &caller, &id).await?;
     service.kept().remove([(KIND, record.id.as_str())]).await?;
     Ok(Json(Deleted::new(id, "conversation.deleted")))
@@ -106,9 +96,7 @@ pub(super) async fn remove(
 #[utoipa::path(post, path = "/v1/conversations/{conversation_id}/items", tag = "conversations", params(("conversation_id" = String, Path)),
     request_body = CreateItems, responses((status = 200, description = "The items", body = Object)))]
 pub(super) async fn create_items(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
+    Named { service, caller, id }: Named,
     request: Request,
 ) -> Result<Json<List<Shown>>, ApiError> {
     let (parts, body) = request.into_parts();
@@ -128,9 +116,7 @@ pub(super) async fn create_items(
     params(("conversation_id" = String, Path), ("limit" = Option<u32>, Query), ("order" = Option<String>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, description = "A page of them", body = Object)))]
 pub(super) async fn list_items(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
+    Named { service, caller, id }: Named,
     RawQuery(query): RawQuery,
 ) -> Result<Json<List<Shown>>, ApiError> {
     let page = item_page(query.as_deref())?;

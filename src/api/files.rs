@@ -14,7 +14,7 @@ use super::form::Form;
 use super::gate::Caller;
 use super::json::{self, Json};
 use super::kept;
-use super::path::Ids;
+use super::path::Named;
 use super::place;
 use super::service::Service;
 use super::wire::{Deleted, FileObject, List, Page, Purpose};
@@ -123,34 +123,22 @@ pub(super) async fn list(
     let page = Page::take(&mut fields, 10_000, 10_000)?;
     let purpose = fields.text("purpose")?;
     fields.finish()?;
-    let records = service.kept().all(&caller, KIND, page.order).await?;
-    let mut files = records.iter().map(object).collect::<Result<Vec<_>, _>>()?;
-    if let Some(purpose) = purpose {
-        let purpose = Purpose::new(&purpose);
-        files.retain(|file| Some(file.purpose) == purpose);
-    }
-    Ok(Json(page.cut(files)))
+    let is_such = |record: &DocumentRecord| purpose.as_ref().is_none_or(|purpose| record.body["purpose"] == **purpose);
+    let records = service.kept().page(&caller, KIND, &page, is_such).await?;
+    Ok(Json(List::new(records.iter().map(object).collect::<Result<_, _>>()?, page.limit)))
 }
 
 /// A file.
 #[utoipa::path(get, path = "/v1/files/{file_id}", tag = "files", params(("file_id" = String, Path)),
     responses((status = 200, description = "The file", body = FileObject)))]
-pub(super) async fn get(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-) -> Result<Json<FileObject>, ApiError> {
+pub(super) async fn get(Named { service, caller, id }: Named) -> Result<Json<FileObject>, ApiError> {
     Ok(Json(object(&find(&service, &caller, &id).await?)?))
 }
 
 /// Removes a file. Containers it was copied into keep their copies.
 #[utoipa::path(delete, path = "/v1/files/{file_id}", tag = "files", params(("file_id" = String, Path)),
     responses((status = 200, description = "It is gone", body = Deleted)))]
-pub(super) async fn remove(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-) -> Result<Json<Deleted>, ApiError> {
+pub(super) async fn remove(Named { service, caller, id }: Named) -> Result<Json<Deleted>, ApiError> {
     find(&service, &caller, &id).await?;
     service.kept().remove([(KIND, id.as_str())]).await?;
     Ok(Json(Deleted::new(id, "file")))
@@ -159,11 +147,7 @@ pub(super) async fn remove(
 /// A file's bytes.
 #[utoipa::path(get, path = "/v1/files/{file_id}/content", tag = "files", params(("file_id" = String, Path)),
     responses((status = 200, description = "The bytes", content_type = "application/octet-stream")))]
-pub(super) async fn content(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-) -> Result<Response, ApiError> {
+pub(super) async fn content(Named { service, caller, id }: Named) -> Result<Response, ApiError> {
     let record = find(&service, &caller, &id).await?;
     Ok(bytes(read(&service, &record).await?))
 }

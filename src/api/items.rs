@@ -139,6 +139,11 @@ mod tests {
             ),
             (json!({"type": "web_search_call", "id": "x"}), "invalid_value", "input[0].type"),
             (
+                json!({"role": "user", "content": [{"type": "input_image", "image_url": "x", "detail": "AAA"}]}),
+                "invalid_value",
+                "input[0].content[0].detail",
+            ),
+            (
                 json!({"type": "function_call_output", "call_id": "", "output": "x"}),
                 "invalid_value",
                 "input[0].call_id",

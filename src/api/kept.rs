@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use super::error::ApiError;
 use super::gate::Caller;
 use super::service::Service;
+use super::wire::Page;
 use crate::base::Hash;
 use crate::storage::{Change, Commit, DocumentQuery, DocumentRecord, LIST_LIMIT, Order, Store, StoreError};
 use crate::vfs::{Clock as _, SystemClock, Tree, TreeLoader};
@@ -86,17 +87,22 @@ impl Kept {
 
     /// All of a kind that the caller may know of.
     pub async fn all(&self, caller: &Caller, kind: &str, order: Order) -> Result<Vec<DocumentRecord>, ApiError> {
-        let mut query = DocumentQuery { owner: caller.owner().map(Some), order, ..DocumentQuery::of(kind) };
-        let mut all = Vec::new();
-        loop {
-            let page = self.store.documents(&query).await?;
-            let is_last = page.len() < LIST_LIMIT as usize;
-            query.after = page.last().map(|record| record.id.clone());
-            all.extend(page.into_iter().filter(|record| !is_over(record)));
-            if is_last {
-                return Ok(all);
-            }
-        }
+        let query = DocumentQuery { owner: caller.owner().map(Some), order, ..DocumentQuery::of(kind) };
+        Ok(self.store.find_documents(query, usize::MAX, |record| !is_over(record)).await?)
+    }
+
+    /// Those of a kind that the caller may know of and that are such: a page of them, and one more if there is one.
+    pub async fn page(
+        &self,
+        caller: &Caller,
+        kind: &str,
+        page: &Page,
+        is_such: impl Fn(&DocumentRecord) -> bool,
+    ) -> Result<Vec<DocumentRecord>, ApiError> {
+        let (owner, order, after) = (caller.owner().map(Some), page.order, page.after.clone());
+        let query = DocumentQuery { owner, order, after, ..DocumentQuery::of(kind) };
+        let is_such = |record: &DocumentRecord| !is_over(record) && is_such(record);
+        Ok(self.store.find_documents(query, page.limit as usize + 1, is_such).await?)
     }
 
     /// Forgets the documents of a kind whose time is over.

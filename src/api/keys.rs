@@ -138,7 +138,7 @@ impl Keys {
     /// The store failed, or a key in it cannot be read.
     pub async fn read(store: &Store) -> Result<Vec<Key>, StoreError> {
         let query = DocumentQuery { order: Order::Ascending, ..DocumentQuery::of(KIND) };
-        let records = store.documents(&query).await?;
+        let records = store.find_documents(query, usize::MAX, |_| true).await?;
         let damaged = |id, error: serde_json::Error| StoreError::Record { what: id, why: error.to_string() };
         records.into_iter().map(|r| serde_json::from_value(r.body).map_err(|error| damaged(r.id, error))).collect()
     }

@@ -23,6 +23,27 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
     }
 }
 
+/// What the route's `id` names, who asks for it, and whom.
+pub(super) struct Named {
+    pub service: Service,
+    pub caller: Caller,
+    pub id: String,
+}
+
+impl FromRequestParts<Service> for Named {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, ApiError> {
+        let names = RawPathParams::from_request_parts(parts, service).await.map_err(|_| not_text())?;
+        let id = names.iter().find_map(|(name, value)| (name == "id").then(|| value.to_owned()));
+        // The gate puts the caller there, and such routes have an id.
+        let (Some(caller), Some(id)) = (parts.extensions.get::<Caller>().cloned(), id) else {
+            return Err(ApiError::internal());
+        };
+        Ok(Named { service: service.clone(), caller, id })
+    }
+}
+
 /// The container that the route's `id` names, if the caller may know of it; who asks, and whom.
 pub(super) struct Within {
     pub service: Service,
@@ -34,14 +55,9 @@ impl FromRequestParts<Service> for Within {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, ApiError> {
-        let names = RawPathParams::from_request_parts(parts, service).await.map_err(|_| not_text())?;
-        let id = names.iter().find_map(|(name, value)| (name == "id").then(|| value.to_owned()));
-        // The gate puts the caller there, and such routes have an id.
-        let (Some(caller), Some(id)) = (parts.extensions.get::<Caller>().cloned(), id) else {
-            return Err(ApiError::internal());
-        };
-        let container = containers::find(service, &caller, &id).await?;
-        Ok(Within { service: service.clone(), caller, container })
+        let Named { service, caller, id } = Named::from_request_parts(parts, service).await?;
+        let container = containers::find(&service, &caller, &id).await?;
+        Ok(Within { service, caller, container })
     }
 }
 

@@ -216,8 +216,9 @@ fn json_schema(mut given: Value) -> Result<(TextFormat, Value), ApiError> {
     }
     let Schema { name, description, schema, strict } = part("text.format", given.clone())?;
     response_tools::check_name("text.format.name", &name, 64)?;
-    for key in ["description", "strict"] {
-        given.as_object_mut().map(|fields| fields.entry(key).or_insert(Value::Null));
+    if let Some(fields) = given.as_object_mut() {
+        fields.entry("description").or_insert(Value::Null);
+        fields.insert("strict".into(), strict.unwrap_or(false).into());
     }
     Ok((TextFormat::JsonSchema { name, description, schema: Value::Object(schema), strict }, given))
 }

@@ -241,7 +241,7 @@ pub(super) async fn recover(service: &Service) -> Result<(), ApiError> {
     // Services by name, with their leases: whoever has one's is alive, or has not been dead for long.
     let mut services: HashMap<String, Option<Lease>> = HashMap::new();
     let mut left = Vec::new();
-    for record in store.documents(&query).await? {
+    for record in store.find_documents(query, usize::MAX, |_| true).await? {
         let Ok(Running { service: name }) = kept::body(&record) else { continue };
         if service.0.alive.known() == Some(name.as_str()) {
             continue;

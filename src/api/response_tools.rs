@@ -160,7 +160,11 @@ fn custom(param: &str, mut tool: Value) -> Result<(ToolSpec, Value), ApiError> {
     if !matches!(format["type"].as_str(), Some("text" | "grammar")) {
         return Err(ApiError::invalid_value(format!("{param}.format.type"), "expected 'text' or 'grammar'"));
     }
-    default(&mut tool, &[("description", Value::Null), ("format", format.clone())]);
+    default(&mut tool, &[("format", format.clone())]);
+    if let (Some(fields), None) = (tool.as_object_mut(), &description) {
+        // Here, other than for a function, the reference has no null.
+        fields.remove("description");
+    }
     Ok((ToolSpec::Custom { name, description, format }, tool))
 }
 

@@ -13,14 +13,14 @@ use super::gate::Caller;
 use super::items::{self, Shown};
 use super::json::{self, Json};
 use super::kept;
-use super::path::Ids;
+use super::path::Named;
 use super::response_make::{self, Started};
 use super::response_request;
 use super::response_run::{Follower, Run, retold};
 use super::response_store;
 use super::service::Service;
 use super::sse;
-use super::wire::{CompactContext, CompactedObject, CountTokens, CreateResponse, Deleted, List, TokenCount};
+use super::wire::{CompactContext, CompactedObject, CreateResponse, Deleted, List, TokenCount};
 use crate::agent::response::ResponseObject;
 use crate::agent::{CompactError, CompactRequest};
 use crate::base::id;
@@ -61,12 +61,7 @@ fn events(service: &Service, follower: Follower) -> Response {
     params(("response_id" = String, Path), ("stream" = Option<bool>, Query),
         ("starting_after" = Option<u64>, Query, description = "The number of the event after which to begin")),
     responses((status = 200, description = "The response, or with `stream` its events", body = Object)))]
-pub(super) async fn get(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, ApiError> {
+pub(super) async fn get(Named { service, caller, id }: Named, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let mut fields = Fields::query(query.as_deref())?;
     let (stream, after) = (fields.boolean("stream")?.unwrap_or(false), fields.number::<u64>("starting_after")?);
     fields.boolean("include_obfuscation")?;
@@ -118,11 +113,7 @@ fn running(service: &Service, caller: &Caller, id: &str) -> Option<std::sync::Ar
 /// Removes a response. One that is being made is cancelled.
 #[utoipa::path(delete, path = "/v1/responses/{response_id}", tag = "responses", params(("response_id" = String, Path)),
     responses((status = 200, description = "It is gone", body = Deleted)))]
-pub(super) async fn remove(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-) -> Result<Json<Deleted>, ApiError> {
+pub(super) async fn remove(Named { service, caller, id }: Named) -> Result<Json<Deleted>, ApiError> {
     if let Some(run) = running(&service, &caller, &id) {
         run.canceller.cancel();
         run.ended().await;
@@ -135,11 +126,7 @@ pub(super) async fn remove(
 /// Cancels a response that is being made in the background. Asking twice does no harm.
 #[utoipa::path(post, path = "/v1/responses/{response_id}/cancel", tag = "responses", params(("response_id" = String, Path)),
     responses((status = 200, description = "The response as it is now", body = Object)))]
-pub(super) async fn cancel(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-) -> Result<Json<ResponseObject>, ApiError> {
+pub(super) async fn cancel(Named { service, caller, id }: Named) -> Result<Json<ResponseObject>, ApiError> {
     if let Some(run) = running(&service, &caller, &id) {
         if !run.background {
             return Err(not_background(&id));
@@ -165,9 +152,7 @@ fn not_background(id: &str) -> ApiError {
     params(("response_id" = String, Path), ("limit" = Option<u32>, Query), ("order" = Option<String>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, description = "A page of it", body = Object)))]
 pub(super) async fn input_items(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
+    Named { service, caller, id }: Named,
     RawQuery(query): RawQuery,
 ) -> Result<Json<List<Shown>>, ApiError> {
     let page = item_page(query.as_deref())?;
@@ -176,29 +161,15 @@ pub(super) async fn input_items(
 }
 
 /// Counts the tokens of a context, about.
-#[utoipa::path(post, path = "/v1/responses/input_tokens", tag = "responses", request_body = CountTokens,
+#[utoipa::path(post, path = "/v1/responses/input_tokens", tag = "responses", request_body = CreateResponse,
     responses((status = 200, description = "How many", body = TokenCount)))]
 pub(super) async fn input_tokens(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Json<TokenCount>, ApiError> {
-    let asked: CountTokens = json::read(&service, request).await?;
-    let first = || service.0.agent.models().names().next().map(str::to_owned);
-    let asked = CreateResponse {
-        model: asked.model.or_else(first),
-        input: asked.input,
-        instructions: asked.instructions,
-        previous_response_id: asked.previous_response_id,
-        conversation: asked.conversation,
-        tools: asked.tools,
-        tool_choice: asked.tool_choice,
-        parallel_tool_calls: asked.parallel_tool_calls,
-        text: asked.text,
-        reasoning: asked.reasoning,
-        truncation: asked.truncation,
-        ..CreateResponse::default()
-    };
+    let mut asked: CreateResponse = json::read(&service, request).await?;
+    asked.model = asked.model.or_else(|| service.0.agent.models().names().next().map(str::to_owned));
     let prepared = response_make::prepare(&service, &caller, asked, None).await?;
     Ok(Json(TokenCount::new(service.0.agent.count_tokens(&prepared.request))))
 }

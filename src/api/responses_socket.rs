@@ -181,8 +181,12 @@ async fn hear(socket: &mut WebSocket) -> Result<Utf8Bytes, End> {
     }
 }
 
-/// An error as an event of its own.
+/// An error as an event of its own. Other than in an answer, its code is never null.
 fn frame(error: &ApiError) -> String {
-    let detail: Value = serde_json::from_slice(&error.body()).unwrap_or_default();
-    json!({ "type": "error", "sequence_number": 0, "status": error.status(), "error": detail["error"] }).to_string()
+    let body: Value = serde_json::from_slice(&error.body()).unwrap_or_default();
+    let mut detail = body["error"].clone();
+    if detail["code"].is_null() {
+        detail["code"] = detail["type"].clone();
+    }
+    json!({ "type": "error", "sequence_number": 0, "status": error.status(), "error": detail }).to_string()
 }

@@ -13,7 +13,7 @@ use super::form::Form;
 use super::gate::Caller;
 use super::json::{self, Json};
 use super::kept;
-use super::path::Ids;
+use super::path::{Ids, Named};
 use super::service::Service;
 use super::skill_folder::{self, Folder};
 use super::wire::{
@@ -117,8 +117,8 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Answered<List<SkillObject>> {
     let page = page(query.as_deref())?;
-    let records = service.kept().all(&caller, SKILL, page.order).await?;
-    Ok(Json(page.cut(records.iter().map(object).collect::<Result<_, _>>()?)))
+    let records = service.kept().page(&caller, SKILL, &page, |_| true).await?;
+    Ok(Json(List::new(records.iter().map(object).collect::<Result<_, _>>()?, page.limit)))
 }
 
 /// The reference lets skills be listed none at a time.
@@ -132,23 +132,14 @@ fn page(query: Option<&str>) -> Result<Page, ApiError> {
 /// A skill.
 #[utoipa::path(get, path = "/v1/skills/{skill_id}", tag = "skills", params(("skill_id" = String, Path)),
     responses((status = 200, description = "The skill", body = SkillObject)))]
-pub(super) async fn get(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-) -> Answered<SkillObject> {
+pub(super) async fn get(Named { service, caller, id }: Named) -> Answered<SkillObject> {
     Ok(Json(object(&find(&service, &caller, &id).await?)?))
 }
 
 /// Makes another version of a skill its default.
 #[utoipa::path(post, path = "/v1/skills/{skill_id}", tag = "skills", params(("skill_id" = String, Path)), request_body = SetDefault,
     responses((status = 200, description = "The skill", body = SkillObject)))]
-pub(super) async fn update(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-    request: Request,
-) -> Answered<SkillObject> {
+pub(super) async fn update(Named { service, caller, id }: Named, request: Request) -> Answered<SkillObject> {
     let asked: SetDefault = json::read(&service, request).await?;
     let _one_at_a_time = service.0.notes.lock().await;
     let skill = find(&service, &caller, &id).await?;
@@ -169,11 +160,7 @@ fn with_default(mut skill: DocumentRecord, version: &Version) -> Result<Document
 /// Removes a skill with all its versions.
 #[utoipa::path(delete, path = "/v1/skills/{skill_id}", tag = "skills", params(("skill_id" = String, Path)),
     responses((status = 200, description = "It is gone", body = Deleted)))]
-pub(super) async fn remove(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-) -> Answered<Deleted> {
+pub(super) async fn remove(Named { service, caller, id }: Named) -> Answered<Deleted> {
     let _one_at_a_time = service.0.notes.lock().await;
     find(&service, &caller, &id).await?;
     let versions = all_versions(&service, &caller, &id, Order::Ascending).await?;
@@ -185,11 +172,7 @@ pub(super) async fn remove(
 /// The default version of a skill as a ZIP archive.
 #[utoipa::path(get, path = "/v1/skills/{skill_id}/content", tag = "skills", params(("skill_id" = String, Path)),
     responses((status = 200, description = "The archive", content_type = "application/zip")))]
-pub(super) async fn content(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-) -> Result<Response, ApiError> {
+pub(super) async fn content(Named { service, caller, id }: Named) -> Result<Response, ApiError> {
     let skill = find(&service, &caller, &id).await?;
     let version = version_of(&service, &caller, &skill, "version", None).await?;
     archive(&service, &version).await
@@ -199,12 +182,7 @@ pub(super) async fn content(
 #[utoipa::path(post, path = "/v1/skills/{skill_id}/versions", tag = "skills", params(("skill_id" = String, Path)),
     request_body(content_type = "multipart/form-data", content = Object),
     responses((status = 200, description = "The version", body = VersionObject)))]
-pub(super) async fn create_version(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
-    request: Request,
-) -> Answered<VersionObject> {
+pub(super) async fn create_version(Named { service, caller, id }: Named, request: Request) -> Answered<VersionObject> {
     let (folder, mut fields) = upload(&service, request).await?;
     let default = fields.boolean("default")?.unwrap_or(false);
     fields.finish()?;
@@ -227,9 +205,7 @@ pub(super) async fn create_version(
     params(("skill_id" = String, Path), ("limit" = Option<u32>, Query), ("order" = Option<String>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, description = "A page of them", body = List<VersionObject>)))]
 pub(super) async fn versions(
-    State(service): State<Service>,
-    Extension(caller): Extension<Caller>,
-    Ids(id): Ids<String>,
+    Named { service, caller, id }: Named,
     RawQuery(query): RawQuery,
 ) -> Answered<List<VersionObject>> {
     let page = page(query.as_deref())?;

@@ -8,7 +8,8 @@ use super::boxes::Boxes;
 use super::boxes::args::PlaceArgs;
 use super::format::{self, Style, Table, paint, styled};
 use super::output;
-use crate::agent::approval::{Approval, ApprovalStatus, Approvals, Decided};
+use crate::agent::approval::{Approval, ApprovalQuery, ApprovalStatus, Approvals, Decided};
+use crate::storage::Order;
 
 /// Who decides here, for the record.
 const BY: &str = "cli";
@@ -58,8 +59,10 @@ pub fn run(args: &ApprovalsArgs) -> Result<u8> {
     let json = args.place.json;
     let done = match &args.command {
         ApprovalsCommand::Ls { all } => {
-            let mut found = boxes.wait(approvals.list(None))?;
-            found.retain(|approval| *all || approval.status == ApprovalStatus::Pending);
+            let status = if *all { None } else { Some(ApprovalStatus::Pending) };
+            let (order, limit) = (Order::Descending, usize::MAX);
+            let query = ApprovalQuery { owner: None, status, order, after: None, limit };
+            let found = boxes.wait(approvals.list(query))?;
             if json { output::json(&found) } else { output::table(table(&found)) }
         }
         ApprovalsCommand::Show { id } => {

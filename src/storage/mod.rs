@@ -222,6 +222,29 @@ impl Store {
         self.on_its_thread(move |inner| async move { lists::documents(&inner.database, &query).await }).await
     }
 
+    /// The first `most` documents that are such, however many that is; the query's own limit is of no account.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn find_documents(
+        &self,
+        query: DocumentQuery,
+        most: usize,
+        is_such: impl Fn(&DocumentRecord) -> bool,
+    ) -> Result<Vec<DocumentRecord>, StoreError> {
+        let mut query = DocumentQuery { limit: LIST_LIMIT, ..query };
+        let mut found = Vec::new();
+        loop {
+            let page = self.documents(&query).await?;
+            let is_last = page.len() < LIST_LIMIT as usize;
+            query.after = page.last().map(|record| record.id.clone());
+            found.extend(page.into_iter().filter(&is_such).take(most - found.len()));
+            if is_last || found.len() == most {
+                return Ok(found);
+            }
+        }
+    }
+
     /// The audit trail.
     ///
     /// # Errors

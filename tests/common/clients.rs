@@ -25,7 +25,7 @@ pub fn python(name: &str, requirements: &Path) -> PathBuf {
     home.join("bin/python")
 }
 
-/// Node, to run a script of `folder` with the packages that its lock file names.
+/// Node, to run a script with the packages that the lock file in `folder` names.
 pub fn node(name: &str, folder: &Path, script: &str) -> Command {
     let lock = folder.join("package-lock.json");
     let home = environment(name, &lock, |home| {
@@ -36,9 +36,11 @@ pub fn node(name: &str, folder: &Path, script: &str) -> Command {
         run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(home));
     });
     // Imports are looked up from where a script is.
-    std::fs::copy(folder.join(script), home.join(script)).expect("it can be copied");
+    let script = folder.join(script);
+    let copy = home.join(script.file_name().expect("it is a file"));
+    std::fs::copy(&script, &copy).expect("it can be copied");
     let mut node = Command::new("node");
-    node.arg(home.join(script));
+    node.arg(copy);
     node
 }
 

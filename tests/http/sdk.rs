@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use coquina::agent::model::{Models, Script, Scripted};
 use coquina::api::ApiConfig;
 
 use super::common::clients::{node, python, run};
@@ -12,8 +14,12 @@ fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http")
 }
 
+/// A service with a model that always says the same.
 fn server() -> (Server, String) {
-    let server = Server::with(ApiConfig { models: vec!["local-model".into()], ..ApiConfig::default() }, []);
+    let mut models = Models::new();
+    let script = Script::parse("[[turn]]\ntext = \"Hello.\"\n").expect("it is a script");
+    models.insert("local-model", Arc::new(Scripted::new("local-model", script)));
+    let server = Server::asking(models, ApiConfig::default(), []);
     let url = format!("http://{}", server.address);
     (server, url)
 }

@@ -193,6 +193,18 @@ fn somebody_else_may_decide_and_the_next_request_goes_on() {
     assert_eq!(talk.client.get(&format!("/v1/approvals/{id}")).ok()["status"], "lapsed");
     assert_eq!(talk.client.post(&format!("/v1/approvals/{id}"), &json!({ "approve": true })).status, 409);
     assert!(!talk.files().contains("two"));
+    let mut page = |query: &str| {
+        let list = client.get(&format!("/v1/approvals?{query}")).ok();
+        let all = list["data"].as_array().expect("a list").iter();
+        let statuses: Vec<String> = all.map(|one| one["status"].as_str().expect("text").to_owned()).collect();
+        (statuses.join(" "), list["has_more"] == true, list["last_id"].as_str().unwrap_or_default().to_owned())
+    };
+    let (first, has_more, last) = page("limit=2");
+    assert_eq!((first.as_str(), has_more), ("lapsed declined", true));
+    assert_eq!(page(&format!("limit=2&after={last}")).0, "approved");
+    assert_eq!(page("order=asc").0, "approved declined lapsed");
+    assert_eq!(page("status=declined&limit=1"), ("declined".to_owned(), false, last));
+    assert_eq!(page("status=pending").0, "");
 }
 
 #[test]

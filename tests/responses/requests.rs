@@ -147,10 +147,10 @@ fn models_are_listed_and_tokens_counted() {
     let few = count(&mut client, &json!({ "model": "m", "input": "hi" }));
     let many = count(&mut client, &json!({ "input": "hi ".repeat(1000), "tools": [] }));
     assert!(few > 0 && many > few + 500, "{few} {many}");
-    assert_eq!(
-        client.post("/v1/responses/input_tokens", &json!({ "input": "x", "stream": true })).error().1,
-        "unknown_parameter"
-    );
+    let whole = json!({ "model": "m", "input": "hi", "stream": true, "temperature": 0.5, "personality": null });
+    assert_eq!(count(&mut client, &whole), few, "of any request that could be made");
+    let unknown = json!({ "input": "x", "colour": "red" });
+    assert_eq!(client.post("/v1/responses/input_tokens", &unknown).error().1, "unknown_parameter");
     let missing = client.post("/v1/responses/compact", &json!({ "input": "x" })).error();
     assert_eq!((missing.0, missing.1.as_str()), (400, "missing_required_parameter"));
 }

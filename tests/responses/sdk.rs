@@ -1,6 +1,6 @@
-//! The stock `openai` client for Python against a scripted model.
+//! The stock `openai` clients, and what other people's documents say, against a scripted model.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use coquina::agent::model::{Models, Script, Scripted};
 use coquina::api::{ApiConfig, Key, Keys, NewKey, Quotas, Scope};
 
-use super::common::clients::{python, run};
+use super::common::clients::{node, python, run};
 use super::server::Server;
 
 /// The model of the tests, under the names that clients insist on too.
@@ -20,23 +20,31 @@ pub fn models() -> Models {
     models
 }
 
-/// Runs groups of calls, all if none is named; returns how many there were.
-fn check(config: ApiConfig, groups: &[&str]) -> usize {
-    asked(config, [], "unused", groups)
+fn here() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/responses")
 }
 
-fn asked(config: ApiConfig, keys: impl IntoIterator<Item = Key>, secret: &str, groups: &[&str]) -> usize {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/responses");
+fn server(config: ApiConfig, keys: impl IntoIterator<Item = Key>) -> (Server, String) {
     let server = Server::asking(models(), config, keys);
     let url = format!("http://{}", server.address);
-    let python = python("openai-responses", &here.join("requirements.txt"));
-    let mut script = Command::new(python);
-    script.arg(here.join("sdk.py")).arg(url).args(groups).env("OPENAI_API_KEY", secret);
-    run(&mut script).lines().count()
+    (server, url)
+}
+
+/// Python, to run a script of these against a service.
+fn script(name: &str, url: String) -> Command {
+    let mut script = Command::new(python("openai-responses", &here().join("requirements.txt")));
+    script.arg(here().join(name)).arg(url).env("OPENAI_API_KEY", "unused");
+    script
+}
+
+/// Runs groups of calls of the stock client, all if none is named; returns how many there were.
+fn check(config: ApiConfig, groups: &[&str]) -> usize {
+    let (_server, url) = server(config, []);
+    run(script("sdk.py", url).args(groups)).lines().count()
 }
 
 #[test]
-fn the_stock_client_finds_what_it_expects() {
+fn the_stock_python_client_finds_what_it_expects() {
     assert_eq!(check(ApiConfig::default(), &[]), 16);
 }
 
@@ -44,7 +52,24 @@ fn the_stock_client_finds_what_it_expects() {
 fn a_client_without_a_key_is_refused_and_one_that_is_early_comes_again() {
     let new = NewKey { name: "one".into(), owner: None, scope: Scope::Exec, quotas: Quotas::default() };
     let (key, secret) = Keys::make(new, 0).expect("a good name");
-    assert_eq!(asked(ApiConfig { responses: 1, ..ApiConfig::default() }, [key], &secret, &["keyed"]), 1);
+    let (_server, url) = server(ApiConfig { responses: 1, ..ApiConfig::default() }, [key]);
+    let said = run(script("sdk.py", url).arg("keyed").env("OPENAI_API_KEY", secret));
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn the_stock_javascript_client_finds_what_it_expects() {
+    let (_server, url) = server(ApiConfig::default(), []);
+    let packages = here().with_file_name("http").join("js");
+    let said = run(node("openai-responses-javascript", &packages, "../../responses/sdk.mjs").arg(url));
+    assert_eq!(said.lines().count(), 8, "{said}");
+}
+
+#[test]
+fn what_open_responses_and_the_official_document_ask_for_is_there() {
+    let (_server, url) = server(ApiConfig::default(), []);
+    let said = run(&mut script("compliance.py", url));
+    assert_eq!(said.lines().count(), 20, "{said}");
 }
 
 #[test]

@@ -49,9 +49,9 @@ pub enum Part {
     },
     /// A picture to the model: one of `image_url` (perhaps a data URL) and `file_id`.
     InputImage {
-        /// `low`, `high`, `auto` or `original`.
-        #[serde(default = "auto")]
-        detail: String,
+        /// How closely it is looked at.
+        #[serde(default)]
+        detail: Detail,
         /// Where it is, or the picture itself as a data URL.
         #[serde(skip_serializing_if = "Option::is_none")]
         image_url: Option<String>,
@@ -73,9 +73,9 @@ pub enum Part {
         /// What to call it.
         #[serde(skip_serializing_if = "Option::is_none")]
         filename: Option<String>,
-        /// `auto`, `low` or `high`.
+        /// How closely its pages are looked at.
         #[serde(skip_serializing_if = "Option::is_none")]
-        detail: Option<String>,
+        detail: Option<Detail>,
     },
     /// Text of the model's.
     OutputText {
@@ -103,6 +103,21 @@ pub enum Part {
         /// The text.
         text: String,
     },
+}
+
+/// How closely a picture is looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detail {
+    /// As the model's provider thinks fit.
+    #[default]
+    Auto,
+    /// In few tokens.
+    Low,
+    /// In many.
+    High,
+    /// Every pixel; pictures only.
+    Original,
 }
 
 /// What a stretch of the model's text refers to. Indices count characters.
@@ -231,8 +246,4 @@ impl Content {
             Content::Parts(parts) => parts.iter().filter_map(Part::text).collect(),
         }
     }
-}
-
-fn auto() -> String {
-    "auto".into()
 }

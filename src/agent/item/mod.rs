@@ -14,7 +14,7 @@ pub use call::{
     ApplyPatchCall, ApplyPatchCallOutput, CallEnvironment, CallOutput, CommandOutcome, CommandOutput, CustomToolCall,
     FunctionCall, McpApprovalRequest, McpApprovalResponse, PatchOperation, ShellAction, ShellCall, ShellCallOutput,
 };
-pub use message::{Annotation, Content, Message, Part, Reasoning, Role};
+pub use message::{Annotation, Content, Detail, Message, Part, Reasoning, Role};
 
 /// An element of a response's input or output. On input ids are optional, in what Coquina stores and sends they are always there.
 #[derive(Debug, Clone, PartialEq, Serialize)]

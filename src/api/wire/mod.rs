@@ -30,8 +30,8 @@ pub(super) use history::{
 };
 pub(super) use list::{Deleted, Identified, List, Page};
 pub(super) use response::{
-    CompactContext, CompactedObject, ContextManagement, CountTokens, CreateResponse, CustomTool, FunctionTool,
-    ReasoningParam, ShellTool, TextParam, TokenCount, Truncation, Verbosity,
+    CompactContext, CompactedObject, ContextManagement, CreateResponse, CustomTool, FunctionTool, ReasoningParam,
+    ShellTool, TextParam, TokenCount, Truncation, Verbosity,
 };
 pub(super) use run::RunRequest;
 pub(super) use skill::{SetDefault, SkillObject, VersionDeleted, VersionObject};

@@ -11,7 +11,7 @@ use crate::agent::item::Item;
 use crate::agent::response::UsageObject;
 use crate::agent::{Compacted, PolicyConfig};
 
-/// A response to be made.
+/// A response to be made, or whose context's tokens are to be counted.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "the reference's fields; not all are of account here")]
@@ -19,7 +19,7 @@ pub(in crate::api) struct CreateResponse {
     /// One of `/v1/models`.
     pub model: Option<String>,
     /// A text, or a list of items.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Input>)]
     pub input: Option<Value>,
     /// What the model is told before everything else; not inherited.
     pub instructions: Option<String>,
@@ -31,7 +31,7 @@ pub(in crate::api) struct CreateResponse {
     #[schema(value_type = Option<Vec<Object>>)]
     pub tools: Option<Vec<Value>>,
     /// `auto`, `none`, `required`, or a tool that must be used.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Choice>)]
     pub tool_choice: Option<Value>,
     /// Whether the model may ask for several calls in one step.
     pub parallel_tool_calls: Option<bool>,
@@ -94,9 +94,36 @@ pub(in crate::api) struct CreateResponse {
     /// Of no account here.
     #[schema(value_type = Option<Object>)]
     pub image: Option<Value>,
+    /// Of no account here.
+    pub personality: Option<String>,
     /// Coquina's own: what this response may do and use, within what its key may (docs/agent.md).
     #[schema(value_type = Option<Object>)]
     pub policy: Option<PolicyConfig>,
+}
+
+/// What is asked, for the document alone.
+#[derive(ToSchema)]
+#[schema(as = Input)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it is looked at as JSON")]
+pub(in crate::api) enum Input {
+    /// What the user says.
+    Text(String),
+    /// Items, as the reference has them.
+    #[schema(value_type = Vec<Object>)]
+    Items(Vec<Value>),
+}
+
+/// Which tool is to be used, for the document alone.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it is looked at as JSON")]
+pub(in crate::api) enum Choice {
+    /// `auto`, `none` or `required`.
+    Mode(String),
+    /// A tool.
+    #[schema(value_type = Object)]
+    Tool(Value),
 }
 
 /// The conversation that a response belongs to.
@@ -210,35 +237,13 @@ pub(in crate::api) enum Truncation {
     Disabled,
 }
 
-/// A context whose tokens are to be counted.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "the reference's fields; not all cost tokens")]
-pub(in crate::api) struct CountTokens {
-    pub model: Option<String>,
-    #[schema(value_type = Option<Object>)]
-    pub input: Option<Value>,
-    pub instructions: Option<String>,
-    pub previous_response_id: Option<String>,
-    pub conversation: Option<ConversationParam>,
-    #[schema(value_type = Option<Vec<Object>>)]
-    pub tools: Option<Vec<Value>>,
-    #[schema(value_type = Option<Object>)]
-    pub tool_choice: Option<Value>,
-    pub parallel_tool_calls: Option<bool>,
-    pub text: Option<TextParam>,
-    pub reasoning: Option<ReasoningParam>,
-    pub truncation: Option<Truncation>,
-    pub personality: Option<String>,
-}
-
 /// A context that is to be made shorter. Nothing of it is kept.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "the reference's fields; not all are of account here")]
 pub(in crate::api) struct CompactContext {
     pub model: Option<String>,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Input>)]
     pub input: Option<Value>,
     pub instructions: Option<String>,
     pub previous_response_id: Option<String>,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::agent::item::{Item, Message, Part, Reasoning, Role};
+use crate::agent::item::{Detail, Item, Message, Part, Reasoning, Role};
 use crate::agent::model::names::Names;
 use crate::agent::model::profile::{Profile, ReasoningBack};
 use crate::agent::model::tool::{custom_arguments, patch_output, shell_output, short_id};
@@ -183,7 +183,7 @@ impl<'a> Messages<'a> {
         let text = |text: &str| json!({"type": "text", "text": text});
         match part {
             Part::InputImage { detail, image_url: Some(url), .. } if self.profile.images => {
-                let detail = if detail == "original" { "high" } else { detail };
+                let detail = if *detail == Detail::Original { Detail::High } else { *detail };
                 json!({"type": "image_url", "image_url": {"url": url, "detail": detail}})
             }
             Part::InputImage { .. } => text("[an image that cannot be shown to this model]"),
