@@ -262,6 +262,21 @@ fn a_question_needs_not_the_call_that_it_is_about() {
 }
 
 #[test]
+fn what_was_approved_runs_in_no_other_container() {
+    let server = server(ApiConfig::default(), []);
+    let mut client = server.client();
+    let mut talk = Talk::new(&mut client, json!({ "rules": [{ "decision": "ask", "command": "rm" }] }));
+    let (id, _) = asked(&talk.say(json!("remove")));
+    let shown = std::mem::replace(&mut talk.container, container(talk.client));
+    let response = talk.answer(&id, true);
+    assert_eq!(item(&response, "shell_call_output")["output"][0]["outcome"]["exit_code"], 126, "{response:#}");
+    for place in [shown, talk.container.clone()] {
+        talk.container = place;
+        assert!(!talk.files().contains("run"));
+    }
+}
+
+#[test]
 fn what_is_denied_is_not_run_and_is_on_record() {
     let config = ApiConfig {
         policy: Policy::new(policy("[[rules]]\ndecision = \"deny\"\ncommand = \"rm\"")).expect("it is a policy"),

@@ -139,6 +139,8 @@ async def patches():
     editor = Editor()
     whole, _, _ = await both(agent(ApplyPatchTool(editor=editor)), "Patch the file")
     assert (whole.final_output, editor.files) == ("Patched.", {"note": "+patched"})
+    result = await Runner.run(agent(AUTO, ApplyPatchTool(editor=editor)), "Patch the file")
+    assert result.final_output == "Patched.", "it is applied here, and by the editor too"
     whole, _, _ = await both(agent(output_type=Person), "As JSON")
     assert whole.final_output == Person(name="Ada", age=36)
 
