@@ -141,7 +141,7 @@ mod tests {
             (
                 json!({"role": "user", "content": [{"type": "input_image", "image_url": "x", "detail": "AAA"}]}),
                 "invalid_value",
-                "input[0].content[0].detail",
+                "input[0].content[0]",
             ),
             (
                 json!({"type": "function_call_output", "call_id": "", "output": "x"}),
