@@ -19,6 +19,8 @@ mod gone;
 mod program;
 #[path = "responses/recovery.rs"]
 mod recovery;
+#[path = "responses/references.rs"]
+mod references;
 #[path = "responses/replay.rs"]
 mod replay;
 #[path = "responses/requests.rs"]

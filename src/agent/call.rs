@@ -107,7 +107,7 @@ mod tests {
 
     fn read(kind: CallKind, arguments: &str) -> Result<Meant, String> {
         let tools = [Tool::Shell(Environment::Auto { skills: Vec::new() }), Tool::ApplyPatch];
-        understand(&OwnCall { call_id: "c".into(), kind, arguments: arguments.into() }, &tools)
+        understand(&OwnCall { call_id: "c".into(), kind, arguments: arguments.into(), shown: None }, &tools)
     }
 
     #[test]

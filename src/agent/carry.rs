@@ -12,9 +12,10 @@ use super::request::Environment;
 use super::response::Failure;
 use super::run::{Go, Place, Run};
 use super::shell::{self, Ended, Shell, Told};
+use super::step::OwnCall;
 use super::workplace::Ran;
 use super::{attached, patch, prompt, retell};
-use crate::container::{ContainerError, ExecOptions, Landed, Ref, Together};
+use crate::container::{Access, ContainerError, ExecOptions, Landed, Profile, Ref, Together};
 use crate::sandbox::{Exec, Outcome, Stdin};
 
 /// Largest file that a diff is applied to, in bytes.
@@ -24,33 +25,24 @@ const PATCHED_BYTES: u64 = 16 << 20;
 const WRITE: &str = r#"mkdir -p -- "$(dirname -- "$1")" && cat > "$1""#;
 const DELETE: &str = r#"rm -- "$1""#;
 
-/// What becomes of what a call changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    /// It is kept.
-    Keep,
-    /// A person decides.
-    Propose,
-    /// It is undone, unless it is below `/tmp` alone.
-    ReadOnly,
-}
-
 /// What a call did, for the books.
 struct Did<'a> {
     tool: &'static str,
     commands: &'a [String],
     output: &'a [CommandOutput],
-    mode: Mode,
+    /// What it was allowed to do.
+    profile: &'a Profile,
     fuel: u64,
 }
 
 impl Run<'_> {
     /// Carries out a call; says whether it is the client's turn.
-    pub async fn carry_out(&mut self, call_id: String, meant: Meant) -> Go<bool> {
+    pub async fn carry_out(&mut self, call: OwnCall, meant: Meant) -> Go<bool> {
+        let OwnCall { call_id, shown, .. } = call;
         let is_hosted = prompt::hosted(&self.request.tools).is_some();
         let place = if is_hosted { Some(self.place().await?) } else { None };
         let item = match meant {
-            Meant::Shell(action) => self.add_shell_call(call_id, action, place.as_ref()).await,
+            Meant::Shell(action) => self.add_shell_call(call_id, action, place.as_ref(), shown).await,
             Meant::Patch(operation) => {
                 let status = Some(Status::Completed);
                 let item = named(Item::ApplyPatchCall(ApplyPatchCall { id: None, call_id, status, operation }));
@@ -62,9 +54,8 @@ impl Run<'_> {
         let Some(place) = place else { return Ok(true) };
         let call = Call { item: &item, container: &place.id };
         match self.request.judge.judge(&call).await {
-            Verdict::Allow => self.run_item(&item, &place, Mode::Keep).await?,
-            Verdict::Propose => self.run_item(&item, &place, Mode::Propose).await?,
-            Verdict::ReadOnly => self.run_item(&item, &place, Mode::ReadOnly).await?,
+            Verdict::Allow => self.run_item(&item, &place, &Profile::default()).await?,
+            Verdict::Within(profile) => self.run_item(&item, &place, &profile).await?,
             Verdict::Deny { reason } => self.refuse(&item, &reason).await,
             Verdict::Ask { reason } => {
                 let question = Question { item, container: place.id, reason, proposal: None, output: Vec::new() };
@@ -74,26 +65,31 @@ impl Run<'_> {
         Ok(false)
     }
 
-    async fn add_shell_call(&mut self, call_id: String, action: ShellAction, place: Option<&Place>) -> Item {
+    /// Adds the item of a shell call, or what clients have not seen of it yet.
+    async fn add_shell_call(
+        &mut self,
+        call_id: String,
+        action: ShellAction,
+        place: Option<&Place>,
+        shown: Option<usize>,
+    ) -> Item {
         let environment = match place {
             Some(place) => CallEnvironment::ContainerReference { container_id: place.id.clone() },
             None => CallEnvironment::Local {},
         };
-        let call = ShellCall {
-            id: None,
-            call_id,
-            status: Some(Status::InProgress),
-            action: ShellAction::default(),
-            environment: Some(environment),
+        let output_index = match shown {
+            Some(index) => index,
+            None => {
+                let index = self.out.add(shell_call(call_id, Some(environment.clone()))).await;
+                for what in retell::commands(index, &action.commands) {
+                    self.out.send(what).await;
+                }
+                index
+            }
         };
-        let mut item = named(Item::ShellCall(call));
-        let output_index = self.out.add(item.clone()).await;
-        for what in retell::commands(output_index, &action.commands) {
-            self.out.send(what).await;
-        }
+        let mut item = self.out.response.output[output_index].clone();
         if let Item::ShellCall(call) = &mut item {
-            call.status = Some(Status::Completed);
-            call.action = action;
+            (call.status, call.action, call.environment) = (Some(Status::Completed), action, Some(environment));
         }
         self.out.done(output_index, item.clone()).await;
         item
@@ -136,18 +132,18 @@ impl Run<'_> {
     }
 
     /// Runs the call of an item: the output follows, and if somebody has to decide on what it did, the question.
-    async fn run_item(&mut self, item: &Item, place: &Place, mode: Mode) -> Go<()> {
+    async fn run_item(&mut self, item: &Item, place: &Place, profile: &Profile) -> Go<()> {
         let workplace = self.request.workplace.clone();
         let admitted = self.cancelled.unless(workplace.admit(&place.id)).await;
         let _permit = admitted.ok_or(End::Cancelled)?.map_err(End::Failed)?;
         match item {
-            Item::ShellCall(call) => self.run_shell(item, call, place, mode).await,
-            Item::ApplyPatchCall(call) => self.run_patch(item, call, place, mode).await,
+            Item::ShellCall(call) => self.run_shell(item, call, place, profile).await,
+            Item::ApplyPatchCall(call) => self.run_patch(item, call, place, profile).await,
             _ => Ok(()),
         }
     }
 
-    async fn run_shell(&mut self, item: &Item, call: &ShellCall, place: &Place, mode: Mode) -> Go<()> {
+    async fn run_shell(&mut self, item: &Item, call: &ShellCall, place: &Place, profile: &Profile) -> Go<()> {
         let mut output = ShellCallOutput {
             id: None,
             call_id: call.call_id.clone(),
@@ -167,8 +163,7 @@ impl Run<'_> {
             fuel,
             wall_time_ms,
             chars: call.action.max_output_length.map_or(config.output_chars, |most| most.min(config.most_output_chars)),
-            options: options(place, mode, call.action.commands.join("\n")),
-            is_read_only: mode == Mode::ReadOnly,
+            options: options(place, profile, call.action.commands.join("\n")),
         };
         let told = Told { out: &mut self.out, item_id: item_id.clone(), output_index };
         let Ended { output: each, together, fuel } = shell::run(shell, &call.action, told, self.cancelled).await;
@@ -179,7 +174,7 @@ impl Run<'_> {
         answer = Item::ShellCallOutput(output);
         self.out.done(output_index, answer.clone()).await;
         self.remember([answer]);
-        let did = Did { tool: "shell", commands: &call.action.commands, output: &each, mode, fuel };
+        let did = Did { tool: "shell", commands: &call.action.commands, output: &each, profile, fuel };
         let proposal = self.book(did, together, place).await;
         if self.cancelled.is_set() {
             return Err(End::Cancelled);
@@ -197,7 +192,7 @@ impl Run<'_> {
 
     /// Notes what a call did: its files, the books. Returns the proposal that waits for a decision.
     async fn book(&mut self, did: Did<'_>, together: Option<Together>, place: &Place) -> Option<String> {
-        let Did { tool, commands, output, mode, fuel } = did;
+        let Did { tool, commands, output, profile, fuel } = did;
         let Some(together) = together else {
             let (container, root) = (place.id.as_str(), String::new());
             let ran = Ran { container, tool, commands, output, fuel, root, proposal: None };
@@ -215,10 +210,10 @@ impl Run<'_> {
             Landed::Committed(log) => (log.root.to_string(), None),
             Landed::Proposed(proposal) => (proposal.root.to_string(), Some(proposal.id)),
         };
-        if mode == Mode::ReadOnly || shell::undone(&changes).is_empty() {
+        if changes.iter().all(|change| profile.access(&change.path) == Access::Full) {
             // There is nothing to decide on.
             if let Some(id) = proposal.take() {
-                self.settle(&id, shell::undone(&changes).is_empty() && !changes.is_empty()).await;
+                self.settle(&id, !changes.is_empty()).await;
             }
         }
         self.artifacts.note(&place.id, &changes);
@@ -291,7 +286,7 @@ impl Run<'_> {
         self.remember([answer]);
     }
 
-    async fn run_patch(&mut self, item: &Item, call: &ApplyPatchCall, place: &Place, mode: Mode) -> Go<()> {
+    async fn run_patch(&mut self, item: &Item, call: &ApplyPatchCall, place: &Place, profile: &Profile) -> Go<()> {
         let (path, exec) = match self.patched(&call.operation, place).await {
             Ok(patched) => patched,
             Err(why) => {
@@ -302,16 +297,12 @@ impl Run<'_> {
         let shown = format!("apply_patch {} {path}", verb(&call.operation));
         let execs = vec![Exec { limits: Some(self.narrow()), ..exec }];
         let containers = self.agent.containers.clone();
-        let started = containers.start_together(&place.id, execs, options(place, mode, shown.clone())).await;
+        let started = containers.start_together(&place.id, execs, options(place, profile, shown.clone())).await;
         let done = match started {
             Ok((_, running)) => running.finish().await,
             Err(error) => Err(error),
         };
         let (result, fuel) = match &done {
-            Ok(together) if mode == Mode::ReadOnly => (
-                Err("Files may only be read here; nothing was changed.".to_owned()),
-                together.finished[0].metering.fuel,
-            ),
             Ok(together) => {
                 let finished = &together.finished[0];
                 let said = String::from_utf8_lossy(&finished.stderr.bytes).into_owned();
@@ -322,7 +313,7 @@ impl Run<'_> {
         };
         self.spent.fuel = self.spent.fuel.saturating_add(fuel);
         self.answer_patch(call, result).await;
-        let did = Did { tool: "apply_patch", commands: &[shown], output: &[], mode, fuel };
+        let did = Did { tool: "apply_patch", commands: &[shown], output: &[], profile, fuel };
         let proposal = self.book(did, done.ok(), place).await;
         self.ask_about(item, place, proposal, Vec::new()).await
     }
@@ -382,8 +373,12 @@ impl Run<'_> {
             if self.request.context.iter().any(|item| is_response(&item)) {
                 continue;
             }
-            let call =
-                said[..at].iter().rev().find(|item| matches!(item, Item::ShellCall(_) | Item::ApplyPatchCall(_)));
+            let is_asked_about = |item: &&Item| match item {
+                // Others that were being written when the response ended.
+                Item::ShellCall(call) => call.status != Some(Status::Incomplete),
+                item => matches!(item, Item::ApplyPatchCall(_)),
+            };
+            let call = said[..at].iter().rev().find(is_asked_about);
             let id = call.and_then(Item::call_id);
             let answers = |items: &[Item]| items.iter().any(|item| !item.is_call() && item.call_id() == id);
             // An earlier response has run it since, or has said that it is not run.
@@ -414,7 +409,7 @@ impl Run<'_> {
     ) -> Go<()> {
         let note = match answer {
             Answer::Run { .. } if is_answered => return Ok(()),
-            Answer::Run { call, container } => {
+            Answer::Run { call, container, profile } => {
                 self.earlier = Some(container);
                 let place = self.place().await?;
                 if self.earlier.as_ref() != Some(&place.id) {
@@ -422,7 +417,7 @@ impl Run<'_> {
                     self.refuse(&call, &why).await;
                     return Ok(());
                 }
-                return self.run_item(&call, &place, Mode::Keep).await;
+                return self.run_item(&call, &place, &profile).await;
             }
             Answer::Refused { call, reason } if !is_answered => {
                 self.refuse(&call, &reason).await;
@@ -439,10 +434,16 @@ impl Run<'_> {
     }
 }
 
-/// How commands of a call are run.
-fn options(place: &Place, mode: Mode, command: String) -> ExecOptions {
-    let propose = mode != Mode::Keep;
-    ExecOptions { parallel: true, propose, cwd: place.cwd.clone(), command: Some(command), ..ExecOptions::default() }
+/// A shell call of which nothing is told yet.
+pub(super) fn shell_call(call_id: String, environment: Option<CallEnvironment>) -> Item {
+    let (status, action) = (Some(Status::InProgress), ShellAction::default());
+    named(Item::ShellCall(ShellCall { id: None, call_id, status, action, environment }))
+}
+
+/// How commands of a call are run: in a fork, unless they may do everything.
+fn options(place: &Place, profile: &Profile, command: String) -> ExecOptions {
+    let (cwd, command, propose) = (place.cwd.clone(), Some(command), !profile.is_full());
+    ExecOptions { parallel: true, propose, profile: profile.clone(), cwd, command, ..ExecOptions::default() }
 }
 
 fn verb(operation: &PatchOperation) -> &'static str {

@@ -10,7 +10,7 @@ use super::policy::Policy;
 use super::response::Failure;
 use super::rules::Decision;
 use crate::base::redacted;
-use crate::container::{Access, ContainerError};
+use crate::container::ContainerError;
 use crate::storage::{AuditEntry, Change, Commit};
 use crate::vfs::{Clock, SystemClock};
 
@@ -33,10 +33,9 @@ pub struct Governor {
 
 impl Governor {
     async fn decide(&self, call: &Call<'_>) -> Verdict {
-        let run = match self.policy.access() {
-            Access::Full => Verdict::Allow,
-            Access::ProposeWrites => Verdict::Propose,
-            Access::ReadOnly => Verdict::ReadOnly,
+        let run = match self.policy.profile() {
+            profile if profile.is_full() => Verdict::Allow,
+            profile => Verdict::Within(profile.clone()),
         };
         if self.policy.allows_all() {
             return run;
@@ -104,7 +103,7 @@ impl Governor {
         match status {
             ApprovalStatus::Approved if proposal_id.is_some() => Ok(Answer::Applied { call, output }),
             ApprovalStatus::Approved if self.approvals.take(&id, self.owner.as_deref()).await? => {
-                Ok(Answer::Run { call, container })
+                Ok(Answer::Run { call, container, profile: self.policy.profile().approved() })
             }
             ApprovalStatus::Approved => {
                 Ok(Answer::Refused { call, reason: "It was approved, and was run before: it is run only once.".into() })

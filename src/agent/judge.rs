@@ -4,6 +4,7 @@ use futures_util::future::BoxFuture;
 
 use super::item::{CommandOutput, Item, McpApprovalResponse};
 use super::response::Failure;
+use crate::container::Profile;
 
 /// Decides on calls. `run.rs` asks [`Judge::judge`] before a call, [`Judge::ask`] when a person has to be asked, and [`Judge::answer`] at the
 /// beginning of the next response, about each approval that is still open in what was said before.
@@ -35,10 +36,8 @@ pub struct Call<'a> {
 pub enum Verdict {
     /// It runs.
     Allow,
-    /// It runs in a fork. If it changes files a person is asked whether they are to be kept.
-    Propose,
-    /// It runs, and may change nothing but `/tmp`: what else it changes is undone, and the model is told so.
-    ReadOnly,
+    /// It runs in a fork with the rights of this profile. If it changes files of which that says so, a person is asked whether they are to be kept.
+    Within(Profile),
     /// It does not run; the model is told why.
     Deny {
         /// For the model.
@@ -68,12 +67,14 @@ pub struct Question {
 /// What has become of a question.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// It may run: this call, exactly as shown.
+    /// It may run: this call, exactly as shown, with these rights.
     Run {
         /// The `shell_call` or `apply_patch_call`.
         call: Item,
         /// Where it is to run.
         container: String,
+        /// What it may do to files; nobody is asked again.
+        profile: Profile,
     },
     /// Its proposal was applied.
     Applied {

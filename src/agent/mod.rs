@@ -31,6 +31,7 @@ pub mod item;
 mod judge;
 pub mod model;
 mod output;
+mod partial;
 mod patch;
 mod policy;
 mod prompt;
@@ -42,6 +43,7 @@ mod run;
 mod seal;
 mod shell;
 mod step;
+mod turns;
 mod workplace;
 
 pub use budget::{Budget, Prices};

@@ -1,7 +1,8 @@
 //! A response's output as it grows: its items, and the events that tell of them, in one order.
 
 use super::event::{Event, Events, What};
-use super::item::Item;
+use super::item::{Item, Status};
+use super::partial::Piece;
 use super::response::{self, Failure, Incomplete, Reason, ResponseHead, ResponseObject};
 use super::retell::begun_as;
 use crate::base::id;
@@ -63,6 +64,43 @@ impl Output<'_> {
         self.send(What::ItemDone { output_index, item }).await;
     }
 
+    /// Tells more of the commands of a shell call that is not done yet.
+    pub async fn show_command(&mut self, output_index: usize, piece: Piece) {
+        let Some(Item::ShellCall(call)) = self.response.output.get_mut(output_index) else { return };
+        let commands = &mut call.action.commands;
+        if piece == Piece::Begun {
+            commands.push(String::new());
+        }
+        let Some(command_index) = commands.len().checked_sub(1) else { return };
+        let what = match piece {
+            Piece::Begun => What::CommandAdded { output_index, command_index, command: String::new() },
+            Piece::Text(delta) => {
+                commands[command_index].push_str(&delta);
+                What::CommandDelta { output_index, command_index, delta }
+            }
+            Piece::Done => What::CommandDone { output_index, command_index, command: commands[command_index].clone() },
+        };
+        self.send(what).await;
+    }
+
+    /// The commands of a shell call, as far as they have been told.
+    pub fn commands(&self, output_index: usize) -> &[String] {
+        match self.response.output.get(output_index) {
+            Some(Item::ShellCall(call)) => &call.action.commands,
+            _ => &[],
+        }
+    }
+
+    /// Ends a shell call that is not to be carried out, if it is not done yet.
+    pub async fn give_up(&mut self, output_index: usize) {
+        let Some(Item::ShellCall(call)) = self.response.output.get_mut(output_index) else { return };
+        if call.status == Some(Status::InProgress) {
+            call.status = Some(Status::Incomplete);
+            let item = Item::ShellCall(call.clone());
+            self.send(What::ItemDone { output_index, item }).await;
+        }
+    }
+
     /// Adds an item that is done at once.
     pub async fn put(&mut self, item: Item) {
         let index = self.add(begun_as(item.clone())).await;
@@ -71,6 +109,9 @@ impl Output<'_> {
 
     /// Ends the response. A cancelled one ends without an event.
     pub async fn end(mut self, end: End, usage: super::model::Usage, now_s: i64) -> ResponseObject {
+        for index in 0..self.response.output.len() {
+            self.give_up(index).await;
+        }
         let response = &mut self.response;
         response.usage = Some(usage.into());
         response.status = match &end {

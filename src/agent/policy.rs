@@ -1,5 +1,6 @@
 //! Policies: what a run may do and use. Those of the service, of the key and of the request hold together: the strictest decides.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,9 +17,12 @@ const SCRATCH: &str = "/tmp";
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyConfig {
-    /// What commands may do to files: `read-only`, `propose-writes` (a person decides on each step that changes files) or `full`. `/tmp` is
+    /// What commands may do to files where `paths` says nothing: `read-only`, `propose-writes` (a person decides on each step that changes files) or `full`. `/tmp` is
     /// everybody's.
     pub profile: Access,
+    /// What they may do at these paths, and below them, instead: absolute paths, of which the longest decides.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub paths: BTreeMap<String, Access>,
     /// What is done with commands that no rule matches: `allow`, `ask` or `deny`.
     pub default: Decision,
     /// Rules for commands and paths; the first that matches decides.
@@ -47,6 +51,8 @@ pub struct PolicyConfig {
 pub enum PolicyError {
     #[error(transparent)]
     Rule(#[from] RuleError),
+    #[error("{0}")]
+    Profile(String),
     #[error("dollars is {0}, it must be between 0 and 1000000")]
     Dollars(f64),
 }
@@ -54,7 +60,7 @@ pub enum PolicyError {
 /// A policy, ready to be asked. `default()` restricts nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
-    profile: Access,
+    profile: Profile,
     /// The rules of each policy it is made of.
     rules: Vec<Rules>,
     steps: Option<u64>,
@@ -74,8 +80,13 @@ impl Policy {
             true => Ok((dollars * 1e6) as u64),
             false => Err(PolicyError::Dollars(dollars)),
         };
+        let mut profile = Profile { default: config.profile, paths: config.paths };
+        profile.check().map_err(PolicyError::Profile)?;
+        if profile.default != Access::Full {
+            profile.paths.entry(SCRATCH.into()).or_insert(Access::Full);
+        }
         Ok(Policy {
-            profile: config.profile,
+            profile,
             rules: vec![Rules::new(RulesConfig { default: config.default, rules: config.rules })?],
             steps: config.steps,
             tokens: config.tokens,
@@ -88,7 +99,7 @@ impl Policy {
     /// Both together: what either forbids is forbidden.
     #[must_use]
     pub fn and(mut self, other: &Policy) -> Policy {
-        self.profile = self.profile.min(other.profile);
+        self.profile = self.profile.and(&other.profile);
         self.rules.extend(other.rules.iter().cloned());
         self.steps = least(self.steps, other.steps);
         self.tokens = least(self.tokens, other.tokens);
@@ -98,17 +109,9 @@ impl Policy {
         self
     }
 
-    /// What commands may do to files.
-    pub fn access(&self) -> Access {
-        self.profile
-    }
-
-    /// The same as the profile of a container.
-    pub fn profile(&self) -> Profile {
-        match self.profile {
-            Access::Full => Profile::default(),
-            access => Profile { default: access, paths: [(SCRATCH.to_owned(), Access::Full)].into() },
-        }
+    /// What commands may do to files, and where.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     /// What a response may use.
@@ -189,9 +192,18 @@ mod tests {
             "steps = 20\ntokens = 7\n[[rules]]\ndecision = \"allow\"\ncommand = \"rm\"\n[[rules]]\ndecision = \"ask\"\ncommand = \"mv\"",
         );
         let both = service.and(&key).and(&Policy::default());
-        assert_eq!(both.access(), Access::ProposeWrites);
         assert_eq!(both.profile().access(b"/tmp/x"), Access::Full);
         assert_eq!(both.profile().access(b"/etc"), Access::ProposeWrites);
+        let paths = policy("profile = \"read-only\"\n[paths]\n\"/mnt/data/out\" = \"full\"\n\"/tmp\" = \"read-only\"");
+        let all = both.and(&paths);
+        for (path, access) in [
+            ("/mnt/data/in", Access::ReadOnly),
+            ("/mnt/data/out/a", Access::ProposeWrites),
+            ("/tmp/x", Access::ReadOnly),
+        ] {
+            assert_eq!(all.profile().access(path.as_bytes()), access, "{path}");
+        }
+        let both = all;
         let budget = both.budget(Prices::default());
         assert_eq!(
             (budget.steps, budget.tokens, budget.fuel, budget.micro_dollars),
@@ -226,6 +238,7 @@ mod tests {
     fn nonsense_is_refused() {
         let read = |text: &str| toml::from_str::<PolicyConfig>(text).map(Policy::new);
         assert!(read("profile = \"all\"").is_err());
+        assert!(read("[paths]\n\"out\" = \"full\"").expect("it is TOML").is_err());
         assert!(read("step = 3").is_err());
         assert!(read("dollars = -1.0").expect("it is TOML").is_err());
         assert!(read("[[rules]]\ndecision = \"deny\"\npath = \"x\"").expect("it is TOML").is_err());

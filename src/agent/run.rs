@@ -6,18 +6,19 @@ use std::sync::Arc;
 use super::artifacts::Artifacts;
 use super::attached::{self, Attached};
 use super::budget::Spent;
-use super::call;
+use super::call::{self, Meant};
 use super::cancel::Cancelled;
 use super::compaction::{self, Opened};
 use super::event::Events;
-use super::item::{CallOutput, Content, FunctionCall, Item, Part};
+use super::item::{CallEnvironment, CallOutput, Content, FunctionCall, Item, Part};
 use super::model::{self, Finish, Model, ModelError, Models, Prompt, ToolChoice, ToolSpec, Usage, estimate_tokens};
 use super::output::{End, Output};
 use super::prompt;
-use super::request::{Request, Tool};
+use super::request::{Environment, Request, Tool};
 use super::response::{Failure, Reason, ResponseObject};
 use super::seal::{Keys, Sealer};
-use super::step::{self, Listener, OwnCall, Said, StepEnd};
+use super::step::{self, Listener, OwnCall, Said, Showing, StepEnd};
+use super::turns::Turns;
 use crate::container::Containers;
 use crate::storage::StoreError;
 use crate::vfs::{Clock as _, SystemClock};
@@ -30,6 +31,7 @@ pub(super) struct Inner {
     models: Models,
     pub containers: Containers,
     keys: Arc<Keys>,
+    turns: Turns,
     pub config: AgentConfig,
 }
 
@@ -108,7 +110,7 @@ impl Agent {
     /// The store failed.
     pub async fn open(models: Models, containers: Containers, config: AgentConfig) -> Result<Agent, StoreError> {
         let keys = Arc::new(Keys::open(containers.store()).await?);
-        Ok(Agent(Arc::new(Inner { models, containers, keys, config })))
+        Ok(Agent(Arc::new(Inner { models, containers, keys, turns: Turns::new(), config })))
     }
 
     /// The models that can be asked.
@@ -243,14 +245,13 @@ impl Run<'_> {
             if self.is_too_long() {
                 self.compact().await?;
             }
-            let said = self.step(&choice).await?;
+            let mut turn = self.agent.turns.take().await;
+            let said = turn.until_it_waits(self.step(&choice)).await?;
             // What a step was forced to do it has done; else there would be no end.
             if choice != ToolChoice::None {
                 choice = ToolChoice::Auto;
             }
-            self.act(said).await?;
-            // Steps are often over without a wait: those of other runs come in between.
-            tokio::task::yield_now().await;
+            turn.for_a_while(self.act(said)).await?;
         }
     }
 
@@ -349,6 +350,7 @@ impl Run<'_> {
         loop {
             let first = self.out.response.output.len();
             let stream = self.model.generate(self.prompt(choice));
+            let showing = self.showing();
             let tools = &self.request.tools;
             let is_clients = |called: &str| {
                 tools.iter().any(|tool| match tool {
@@ -361,12 +363,15 @@ impl Run<'_> {
                 artifacts: &mut self.artifacts,
                 sealer: self.request.seal_reasoning.then_some(&self.sealer),
                 is_clients: &is_clients,
+                showing,
             };
             let time_left = self.spent.time_left(&self.request.budget);
             let said = step::listen(listener, stream, self.cancelled, time_left).await;
             self.spent.steps += 1;
             self.spent.usage += said.usage;
-            let made: Vec<Item> = self.out.response.output[first..].to_vec();
+            // Calls of the shell are said when they are carried out.
+            let made = self.out.response.output[first..].iter().filter(|item| !matches!(item, Item::ShellCall(_)));
+            let made: Vec<Item> = made.cloned().collect();
             self.remember(made);
             match &said.end {
                 StepEnd::Failed(ModelError::ContextLength { .. }) if !has_compacted => {
@@ -404,19 +409,44 @@ impl Run<'_> {
                     self.has_tools = false;
                     self.answer(&call, "No more tool calls are allowed in this response. Answer with what you have.");
                 }
-                Ok(meant) => {
+                Ok(meant) if self.is_shown_right(&call, &meant) => {
                     self.repairs = 0;
                     self.calls += 1;
-                    is_clients_turn |= self.carry_out(call.call_id, meant).await?;
+                    is_clients_turn |= self.carry_out(call, meant).await?;
                 }
-                Err(why) => self.repair(&call, &why)?,
+                Ok(_) => self.repair(&call, "The arguments name their commands twice.").await?,
+                Err(why) => self.repair(&call, &why).await?,
             }
         }
         if is_clients_turn { Err(End::Completed) } else { Ok(()) }
     }
 
-    /// Tells the model what is wrong with a call; clients see nothing of it.
-    fn repair(&mut self, call: &OwnCall, why: &str) -> Go<()> {
+    /// What clients see of the shell's calls while they are written.
+    fn showing(&self) -> Option<Showing> {
+        let reference = |id: &str| CallEnvironment::ContainerReference { container_id: id.to_owned() };
+        let environment = self.request.tools.iter().find_map(|tool| match tool {
+            Tool::Shell(Environment::Local { .. }) => Some(Some(CallEnvironment::Local {})),
+            Tool::Shell(Environment::Reference { container_id, .. }) => Some(Some(reference(container_id))),
+            Tool::Shell(Environment::Auto { .. }) => Some(self.container.as_ref().map(|place| reference(&place.id))),
+            _ => None,
+        })?;
+        let most = self.request.head.max_tool_calls.map_or(u64::MAX, |most| most.saturating_sub(self.calls));
+        self.has_tools.then_some(Showing { environment, most })
+    }
+
+    /// Whether clients have been shown what a call turned out to mean, if they have been shown anything.
+    fn is_shown_right(&self, call: &OwnCall, meant: &Meant) -> bool {
+        match (call.shown, meant) {
+            (Some(shown), Meant::Shell(action)) => self.out.commands(shown) == action.commands,
+            _ => true,
+        }
+    }
+
+    /// Tells the model what is wrong with a call; clients see at most that it is not carried out.
+    async fn repair(&mut self, call: &OwnCall, why: &str) -> Go<()> {
+        if let Some(shown) = call.shown {
+            self.out.give_up(shown).await;
+        }
         self.repairs += 1;
         if self.repairs > self.agent.config.repairs {
             let message = format!("The model made {} invalid tool calls in a row, the last: {why}", self.repairs);

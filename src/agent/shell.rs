@@ -11,7 +11,6 @@ use super::output::Output;
 use crate::base::{Limit, Limits};
 use crate::container::{ContainerError, Containers, ExecOptions, Together};
 use crate::sandbox::{self, Characters, Exec, Outcome};
-use crate::vfs::FileChange;
 
 /// Commands of one call.
 pub(super) const COMMANDS: usize = 16;
@@ -32,8 +31,6 @@ pub(super) struct Shell<'a> {
     /// Characters of output that are kept of each command.
     pub chars: u64,
     pub options: ExecOptions,
-    /// Whether what they change is undone.
-    pub is_read_only: bool,
 }
 
 /// The item that output is told of.
@@ -132,41 +129,18 @@ pub(super) async fn run(
         }
         Err(error) => Err(error),
     };
-    let undone = match &finished {
-        Ok(together) if shell.is_read_only => undone(&together.changes().unwrap_or_default()),
-        _ => Vec::new(),
-    };
-    report(finished, clips, &undone, told).await
-}
-
-/// The paths that may not be changed where files may only be read: all but `/tmp`.
-pub(super) fn undone(changes: &[FileChange]) -> Vec<String> {
-    let others = changes.iter().filter(|change| !change.path.starts_with(b"/tmp/") && change.path != b"/tmp");
-    others.map(|change| String::from_utf8_lossy(&change.path).into_owned()).collect()
-}
-
-/// What commands are told that have changed what they may not.
-fn note_of(undone: &[String]) -> Option<String> {
-    let first = undone.first()?;
-    let more = if undone.len() > 1 { " …" } else { "" };
-    Some(format!("files may only be read here: {} changes were undone: {first}{more}", undone.len()))
+    report(finished, clips, told).await
 }
 
 /// Tells how commands ended.
-async fn report(
-    finished: Result<Together, ContainerError>,
-    clips: Vec<Clip>,
-    undone: &[String],
-    mut told: Told<'_, '_>,
-) -> Ended {
+async fn report(finished: Result<Together, ContainerError>, clips: Vec<Clip>, mut told: Told<'_, '_>) -> Ended {
     let (mut output, mut fuel) = (Vec::with_capacity(clips.len()), 0);
     for (index, mut clip) in clips.into_iter().enumerate() {
         let (outcome, note) = match &finished {
             Ok(together) => {
                 let finished = &together.finished[index];
                 fuel += finished.metering.fuel;
-                let (outcome, note) = outcome_of(&finished.outcome);
-                (outcome, note.or_else(|| note_of(undone)))
+                outcome_of(&finished.outcome)
             }
             // Nothing of what it did is there any more, whatever it was.
             Err(error @ ContainerError::NotKept { .. }) => (exit(1), Some(error.to_string())),

@@ -8,10 +8,12 @@ use futures_util::stream::BoxStream;
 
 use super::artifacts::Artifacts;
 use super::cancel::Cancelled;
+use super::carry::shell_call;
 use super::event::What;
-use super::item::{CustomToolCall, FunctionCall, Item, Message, Part, Reasoning, Role, Status};
+use super::item::{CallEnvironment, CustomToolCall, FunctionCall, Item, Message, Part, Reasoning, Role, Status};
 use super::model::{CallKind, Delta, Finish, ModelError, Usage};
 use super::output::{Output, named};
+use super::partial::{Partial, Piece};
 use super::retell::part_done;
 use super::seal::Sealer;
 
@@ -37,6 +39,16 @@ pub(super) struct OwnCall {
     pub call_id: String,
     pub kind: CallKind,
     pub arguments: String,
+    /// Where its item is in the output, if clients have seen of it while it was written. The item is not done yet.
+    pub shown: Option<usize>,
+}
+
+/// What is shown of calls of the shell while they are written.
+pub(super) struct Showing {
+    /// Where commands will run, if that is known already.
+    pub environment: Option<CallEnvironment>,
+    /// Calls that may be carried out.
+    pub most: u64,
 }
 
 pub(super) enum StepEnd {
@@ -55,6 +67,8 @@ pub(super) struct Listener<'s, 'e> {
     pub sealer: Option<&'s Sealer>,
     /// Whether a tool of this name is the client's.
     pub is_clients: &'s (dyn Fn(&str) -> bool + Sync),
+    /// `None`: nothing, there is no shell.
+    pub showing: Option<Showing>,
 }
 
 /// An item that text is added to.
@@ -65,8 +79,16 @@ struct Open {
 }
 
 enum Begun {
-    Client { index: usize, item: Item },
-    Own { call: OwnCall, is_done: bool },
+    Client {
+        index: usize,
+        item: Item,
+    },
+    /// With its commands, if they are shown.
+    Own {
+        call: OwnCall,
+        commands: Option<Box<Partial>>,
+        is_done: bool,
+    },
 }
 
 struct Listening<'s, 'e> {
@@ -216,8 +238,11 @@ impl Listening<'_, '_> {
             }
             // Items are made of these when they are whole and can be carried out.
             kind => {
-                let call = OwnCall { call_id, kind, arguments: String::new() };
-                self.calls.insert(index, Begun::Own { call, is_done: false });
+                let before = self.calls.values().filter(|call| matches!(call, Begun::Own { .. })).count();
+                let showing = self.with.showing.as_ref().filter(|showing| showing.most > before as u64);
+                let commands = showing.filter(|_| kind == CallKind::Shell).map(|_| Box::default());
+                let call = OwnCall { call_id, kind, arguments: String::new(), shown: None };
+                self.calls.insert(index, Begun::Own { call, commands, is_done: false });
                 return;
             }
         };
@@ -228,7 +253,14 @@ impl Listening<'_, '_> {
 
     async fn arguments(&mut self, index: usize, text: String) {
         self.bytes += text.len();
-        let Some(Begun::Client { index: output_index, item }) = self.calls.get_mut(&index) else { return };
+        let (output_index, item) = match self.calls.get_mut(&index) {
+            Some(Begun::Client { index, item }) => (index, item),
+            Some(Begun::Own { call, commands: Some(commands), .. }) => {
+                let environment = self.with.showing.as_ref().and_then(|showing| showing.environment.clone());
+                return show(self.with.out, call, commands.push(&text), environment).await;
+            }
+            _ => return,
+        };
         let (item_id, output_index) = (item.id().unwrap_or_default().to_owned(), *output_index);
         let what = match item {
             Item::FunctionCall(call) => {
@@ -246,7 +278,7 @@ impl Listening<'_, '_> {
 
     async fn call_done(&mut self, index: usize, arguments: String) {
         match self.calls.get_mut(&index) {
-            Some(Begun::Own { call, is_done }) => {
+            Some(Begun::Own { call, is_done, .. }) => {
                 self.bytes += arguments.len();
                 call.arguments = arguments;
                 *is_done = true;
@@ -297,7 +329,7 @@ impl Listening<'_, '_> {
         self.close_message(status, self.calls.is_empty()).await;
         for (_, begun) in std::mem::take(&mut self.calls) {
             match begun {
-                Begun::Own { call, is_done: true } => self.said.calls.push(call),
+                Begun::Own { call, is_done: true, .. } => self.said.calls.push(call),
                 Begun::Own { .. } => {}
                 Begun::Client { index, mut item } => {
                     if let Item::FunctionCall(FunctionCall { status, .. })
@@ -316,6 +348,17 @@ impl Listening<'_, '_> {
 async fn begin(out: &mut Output<'_>, item: Item) -> Open {
     let id = item.id().unwrap_or_default().to_owned();
     Open { index: out.add(item).await, id, parts: Vec::new() }
+}
+
+/// Shows what has come of a call's commands.
+async fn show(out: &mut Output<'_>, call: &mut OwnCall, pieces: Vec<Piece>, environment: Option<CallEnvironment>) {
+    for piece in pieces {
+        let output_index = match call.shown {
+            Some(index) => index,
+            None => *call.shown.insert(out.add(shell_call(call.call_id.clone(), environment.clone())).await),
+        };
+        out.show_command(output_index, piece).await;
+    }
 }
 
 async fn add_part(out: &mut Output<'_>, open: &mut Open, part: Part) {

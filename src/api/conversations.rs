@@ -13,6 +13,7 @@ use super::items::{self, Shown};
 use super::json::{self, Json};
 use super::kept;
 use super::path::{Ids, Named};
+use super::references;
 use super::service::Service;
 use super::wire::{
     ConversationObject, CreateConversation, CreateItems, Deleted, List, Metadata, Page, UpdateConversation,
@@ -24,7 +25,7 @@ use crate::storage::{DocumentRecord, Order};
 use crate::vfs::Tree;
 
 /// The kind of their documents.
-const KIND: &str = "conversation";
+pub(super) const KIND: &str = "conversation";
 
 /// Where a conversation's items are in its tree.
 const ITEMS: &[u8] = b"/items";
@@ -39,6 +40,9 @@ const MOST: usize = 20_000;
 #[derive(Serialize, Deserialize)]
 struct Body {
     metadata: Metadata,
+    /// The ids of its items.
+    #[serde(default)]
+    items: Vec<String>,
 }
 
 /// Makes a conversation.
@@ -53,9 +57,9 @@ pub(super) async fn create(
     let metadata = asked.metadata.unwrap_or_default();
     check_metadata(&metadata)?;
     let items = some_items(asked.items.unwrap_or_default())?;
-    let record = kept::record(&caller, KIND, id::new("conv_"), &Body { metadata })?;
+    let record = kept::record(&caller, KIND, id::new("conv_"), &Body { metadata, items: Vec::new() })?;
     let shown = object(&record)?;
-    service.kept().change(vec![(record, Some(tree(&items)?))], Vec::new()).await?;
+    service.kept().change(vec![with_items(record, &items)?], Vec::new()).await?;
     Ok(Json(shown))
 }
 
@@ -77,7 +81,8 @@ pub(super) async fn update(
     let metadata = asked.metadata.unwrap_or_default();
     check_metadata(&metadata)?;
     let (_one_at_a_time, mut record) = alone(&service, &caller, &id).await?;
-    record.body = serde_json::to_value(Body { metadata }).map_err(|_| ApiError::internal())?;
+    let items = kept::body::<Body>(&record)?.items;
+    record.body = serde_json::to_value(Body { metadata, items }).map_err(|_| ApiError::internal())?;
     let shown = object(&record)?;
     service.kept().put(record).await?;
     Ok(Json(shown))
@@ -159,7 +164,7 @@ pub(super) async fn remove_item(
         return Err(ApiError::not_found("item", &item));
     }
     let shown = object(&record)?;
-    service.kept().change(vec![(record, Some(tree(&items)?))], Vec::new()).await?;
+    service.kept().change(vec![with_items(record, &items)?], Vec::new()).await?;
     Ok(Json(shown))
 }
 
@@ -225,13 +230,17 @@ pub(super) async fn appended(
             all.push(item.clone());
         }
     }
-    Ok((record, Some(tree(&all)?)))
+    with_items(record, &all)
 }
 
-fn tree(items: &[Item]) -> Result<Tree, ApiError> {
+/// A conversation that has these items, to be kept.
+fn with_items(mut record: DocumentRecord, items: &[Item]) -> Result<(DocumentRecord, Option<Tree>), ApiError> {
+    let Body { metadata, .. } = kept::body(&record)?;
+    let body = Body { metadata, items: references::ids(items) };
+    record.body = serde_json::to_value(body).map_err(|_| ApiError::internal())?;
     let mut tree = Tree::new();
     items::put(&mut tree, ITEMS, items)?;
-    Ok(tree)
+    Ok((record, Some(tree)))
 }
 
 /// Which page of a list of items is asked for.
@@ -257,7 +266,7 @@ fn included(fields: &mut Fields) {
 }
 
 fn object(record: &DocumentRecord) -> Result<ConversationObject, ApiError> {
-    let Body { metadata } = kept::body(record)?;
+    let Body { metadata, .. } = kept::body(record)?;
     Ok(ConversationObject {
         id: record.id.clone(),
         object: "conversation",

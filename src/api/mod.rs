@@ -41,6 +41,7 @@ mod models;
 mod openapi;
 mod path;
 mod place;
+mod references;
 mod refusal;
 mod response_make;
 mod response_request;

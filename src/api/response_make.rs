@@ -14,6 +14,7 @@ use super::files;
 use super::gate::Caller;
 use super::items;
 use super::kept;
+use super::references;
 use super::response_request::{self, Asked};
 use super::response_run::{Place, Run};
 use super::response_store::{self, Parts};
@@ -72,7 +73,7 @@ pub(super) async fn prepare(
 
 /// The request that the agent is given.
 async fn request(service: &Service, caller: &Caller, asked: Asked, context: Vec<Item>) -> Result<Request, ApiError> {
-    let mut input = without_references(asked.input, &context)?;
+    let mut input = references::resolve(service, caller, asked.input, &context).await?;
     name_files(service, caller, &mut input).await?;
     items::complete(&mut input);
     let mut tools: Vec<Tool> = asked.tools.client.into_iter().map(Tool::Client).collect();
@@ -134,23 +135,6 @@ fn container(auto: AutoShell) -> CreateContainer {
         network_policy: auto.network_policy,
         skills: auto.skills,
     }
-}
-
-/// The input without references to what the context has anyway.
-fn without_references(input: Vec<Item>, context: &[Item]) -> Result<Vec<Item>, ApiError> {
-    let mut kept = Vec::with_capacity(input.len());
-    for (index, item) in input.into_iter().enumerate() {
-        let Item::ItemReference(reference) = &item else {
-            kept.push(item);
-            continue;
-        };
-        if !context.iter().any(|item| item.id() == Some(&reference.id)) {
-            let id: String = reference.id.chars().take(100).collect();
-            let why = format!("Item with id '{id}' not found in what this response goes on from; send the item itself");
-            return Err(ApiError::invalid_value(format!("input[{index}].id"), why));
-        }
-    }
-    Ok(kept)
 }
 
 /// Checks that the uploaded files that items name are there, and says what they are called.

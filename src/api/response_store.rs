@@ -17,6 +17,7 @@ use super::gate::Caller;
 use super::items;
 use super::kept;
 use super::place;
+use super::references;
 use super::service::Service;
 use crate::agent::item::Item;
 use crate::agent::response::{Failure, ResponseObject, Status};
@@ -49,6 +50,9 @@ const CHAIN: usize = 10_000;
 struct Body {
     status: Status,
     previous_response_id: Option<String>,
+    /// The ids of its items, input and output.
+    #[serde(default)]
+    items: Vec<String>,
 }
 
 /// Who makes a response.
@@ -68,7 +72,10 @@ pub(super) struct Parts<'a> {
 impl Parts<'_> {
     fn record(&self, owner: Option<String>) -> Result<(DocumentRecord, Option<Tree>), ApiError> {
         let head = &self.response.head;
-        let body = Body { status: self.response.status, previous_response_id: head.previous_response_id.clone() };
+        let mut items = references::ids(self.input);
+        items.extend(references::ids(&self.response.output));
+        let previous_response_id = head.previous_response_id.clone();
+        let body = Body { status: self.response.status, previous_response_id, items };
         let created_at_ms = head.created_at.saturating_mul(1000);
         let record = DocumentRecord {
             kind: KIND.into(),
@@ -182,6 +189,13 @@ fn read_response(tree: &Tree) -> Result<ResponseObject, ApiError> {
     })
 }
 
+/// What was said in a response, its input first. May block.
+pub(super) fn said(tree: &Tree) -> Result<Vec<Item>, ApiError> {
+    let mut items = items::get(tree, INPUT)?;
+    items.extend(read_response(tree)?.output);
+    Ok(items)
+}
+
 /// A response's input.
 pub(super) async fn input(service: &Service, record: &DocumentRecord) -> Result<Vec<Item>, ApiError> {
     let tree = service.kept().tree(record)?;
@@ -215,12 +229,7 @@ pub(super) async fn context(service: &Service, caller: &Caller, id: &str) -> Res
             return Err(ApiError::bad_request(message).with_code("previous_response_in_progress"));
         }
         let tree = service.kept().tree(&record)?;
-        let turn = kept::blocking(move || {
-            let mut items = items::get(&tree, INPUT)?;
-            items.extend(read_response(&tree)?.output);
-            Ok(items)
-        });
-        let turn = turn.await?;
+        let turn = kept::blocking(move || said(&tree)).await?;
         // A compaction stands for all before it.
         let is_enough = turn.iter().any(|item| matches!(item, Item::Compaction(_)));
         turns.push(turn);

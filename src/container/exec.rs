@@ -28,6 +28,8 @@ pub struct ExecOptions {
     pub parallel: bool,
     /// Run in a fork; what it does becomes a proposal.
     pub propose: bool,
+    /// What it may change in that fork, beside what the container's profile allows: what either forbids is forbidden.
+    pub profile: Profile,
     /// Environment variables, over the container's, which are over the exec's.
     pub env: Vec<(Vec<u8>, Vec<u8>)>,
     /// Working directory, before the container's, which is before the exec's.
@@ -248,7 +250,8 @@ impl Containers {
         execs: Vec<Exec>,
         options: &ExecOptions,
     ) -> Result<(Vec<Streams>, RunningTogether)> {
-        let settings = read_settings(&self.find(&id).await?)?;
+        let mut settings = read_settings(&self.find(&id).await?)?;
+        settings.profile = settings.profile.and(&options.profile);
         let base = self.held(&Ref::Container(id.clone())).await?;
         let fork = self.fork_of(&base, &settings)?;
         let execs: Vec<_> = execs.into_iter().map(|exec| dressed(exec, &settings, options)).collect();

@@ -82,6 +82,33 @@ impl Profile {
         longest.map_or(self.default, |(_, access)| *access)
     }
 
+    /// Both together: what either forbids is forbidden.
+    #[must_use]
+    pub fn and(&self, other: &Profile) -> Profile {
+        let both = |path: &String| (path.clone(), self.access(path.as_bytes()).min(other.access(path.as_bytes())));
+        let paths = self.paths.keys().chain(other.paths.keys()).map(both).collect();
+        Profile { default: self.default.min(other.default), paths }
+    }
+
+    /// The same when somebody has approved what was proposed.
+    #[must_use]
+    pub fn approved(&self) -> Profile {
+        let approved = |access| if access == Access::ProposeWrites { Access::Full } else { access };
+        let paths = self.paths.iter().map(|(path, access)| (path.clone(), approved(*access)));
+        Profile { default: approved(self.default), paths: paths.collect() }
+    }
+
+    /// What is wrong with it, for people.
+    ///
+    /// # Errors
+    /// It has too many paths, or one that is not absolute or has a part `.` or `..`.
+    pub fn check(&self) -> Result<(), String> {
+        if self.paths.len() > PROFILE_PATHS {
+            return Err(format!("the profile has {} paths, at most {PROFILE_PATHS} are allowed", self.paths.len()));
+        }
+        self.paths.keys().try_for_each(|path| plain("the profile's path", path))
+    }
+
     /// Whether nothing is forbidden.
     pub fn is_full(&self) -> bool {
         self.least() == Access::Full
@@ -145,18 +172,17 @@ impl Settings {
         if let Some((name, _)) = self.env.iter().find(|(_, v)| v.contains('\0')) {
             return Err(format!("the value of environment variable {name} has a NUL"));
         }
-        if self.profile.paths.len() > PROFILE_PATHS {
-            let paths = self.profile.paths.len();
-            return Err(format!("the profile has {paths} paths, at most {PROFILE_PATHS} are allowed"));
-        }
-        let cwd = self.cwd.iter().map(|cwd| ("the working directory", cwd));
-        for (what, path) in cwd.chain(self.profile.paths.keys().map(|path| ("the profile's path", path))) {
-            let plain = path.starts_with('/') && !path.split('/').any(|part| part == "." || part == "..");
-            if !plain || path.contains('\0') {
-                return Err(format!("{what} {path:?} is not absolute, or has a part `.` or `..`"));
-            }
-        }
-        Ok(())
+        self.profile.check()?;
+        self.cwd.iter().try_for_each(|cwd| plain("the working directory", cwd))
+    }
+}
+
+/// Checks that a path is absolute and leads straight to where it says.
+fn plain(what: &str, path: &str) -> Result<(), String> {
+    let is_plain = path.starts_with('/') && !path.split('/').any(|part| part == "." || part == "..");
+    match is_plain && !path.contains('\0') {
+        true => Ok(()),
+        false => Err(format!("{what} {path:?} is not absolute, or has a part `.` or `..`")),
     }
 }
 
@@ -182,6 +208,24 @@ mod tests {
             ("/work/.git/HEAD", Access::ProposeWrites),
         ] {
             assert_eq!(p.access(path.as_bytes()), access, "{path}");
+        }
+    }
+
+    #[test]
+    fn of_two_the_stricter_holds_everywhere() {
+        use Access::{Full, ProposeWrites, ReadOnly};
+        let one = profile(ReadOnly, &[("/work/", Full), ("/work/out", ProposeWrites), ("/tmp", Full)]);
+        let other = profile(Full, &[("/work/out/a", ReadOnly), ("/tmp/x/", ProposeWrites), ("/work", Full)]);
+        let both = one.and(&other);
+        for path in
+            ["/", "/a", "/work", "/work/b", "/work/out", "/work/out/a", "/work/out/a/b", "/tmp", "/tmp/x", "/tmp/x/y"]
+        {
+            let (a, b) = (one.access(path.as_bytes()), other.access(path.as_bytes()));
+            assert_eq!(
+                (both.access(path.as_bytes()), other.and(&one).access(path.as_bytes())),
+                (a.min(b), a.min(b)),
+                "{path}"
+            );
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use coquina::agent::item::{Item, McpApprovalRequest, McpApprovalResponse};
 use coquina::agent::response::Status;
 use coquina::agent::{Answer, Call, Failure, Judge, Question, Request, Verdict};
-use coquina::container::Containers;
+use coquina::container::{Access, Containers, Profile};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::json;
@@ -24,8 +24,12 @@ impl Judge for Strict {
         let verdict = match shell.action.commands[0].split(' ').next() {
             Some("rm") => Verdict::Deny { reason: "nothing is removed here".into() },
             Some("curl") => Verdict::Ask { reason: "it uses the network".into() },
-            Some("tee") => Verdict::Propose,
-            Some("touch") => Verdict::ReadOnly,
+            Some("tee") => Verdict::Within(profile(Access::ProposeWrites, &[])),
+            Some("touch") => Verdict::Within(profile(Access::ReadOnly, &[])),
+            Some("mkdir") => {
+                let paths = [("/mnt/data/out", Access::Full), ("/mnt/data/ask", Access::ProposeWrites)];
+                Verdict::Within(profile(Access::ReadOnly, &paths))
+            }
             _ => Verdict::Allow,
         };
         std::future::ready(verdict).boxed()
@@ -54,7 +58,7 @@ impl Judge for Strict {
                 return Ok(Answer::Refused { call, reason: "not now".into() });
             }
             let Some(proposal) = question.proposal else {
-                return Ok(Answer::Run { call, container: question.container });
+                return Ok(Answer::Run { call, container: question.container, profile: Profile::default() });
             };
             self.containers.apply(&proposal).await.expect("it can be applied");
             Ok(Answer::Applied { call, output: question.output })
@@ -137,10 +141,35 @@ async fn what_was_proposed_is_kept_when_it_is_approved() {
 }
 
 #[tokio::test]
-async fn what_may_only_read_is_undone() {
+async fn what_may_only_read_changes_nothing() {
     let (_, printed, _) = asked("touch f", None).await;
     let (stdout, stderr, code) = &printed[0];
-    assert_eq!((stdout.as_str(), *code), ("", Some(0)));
-    assert!(stderr.contains("files may only be read here: ") && stderr.contains("/mnt/data"), "{stderr}");
+    assert_eq!((stdout.as_str(), *code), ("", Some(1)));
+    assert!(stderr.contains("Read-only file system"), "{stderr}");
     assert_eq!(printed[1].2, Some(1), "there is no f");
+}
+
+#[tokio::test]
+async fn rights_differ_by_path() {
+    // `out` may be written, what is beside it not; nobody is asked.
+    let (kinds, printed, _) =
+        asked("mkdir -p out; echo ran > out/f; mv out/f /tmp/f; cp /tmp/f out; echo x > f", None).await;
+    assert_eq!(kinds[..2], ["shell_call", "shell_call_output"]);
+    // That `out` was missing made `/mnt/data` writable, but what else was changed there is found afterwards.
+    let (_, stderr, code) = &printed[0];
+    assert!(*code == Some(1) && stderr.contains("/mnt/data/f"), "{printed:?}");
+    let (kinds, printed, _) = asked("mkdir -p out; echo ran > out/f; ln -s out/f f 2> out/err", None).await;
+    assert_eq!(kinds[..3], ["shell_call", "shell_call_output", "shell_call"], "{printed:?}");
+    let (kinds, printed, _) = asked("mkdir -p out; echo ran > out/f", None).await;
+    assert_eq!(kinds[..3], ["shell_call", "shell_call_output", "shell_call"], "{printed:?}");
+    assert_eq!(printed[1].0, "out\n", "it is kept: {printed:?}");
+    // What is proposed waits for a person, with all that the call has done.
+    let (kinds, printed, _) = asked("mkdir -p ask; echo ran > ask/f", Some(true)).await;
+    assert_eq!(kinds, ["shell_call", "shell_call_output", "mcp_approval_request"]);
+    assert_eq!(printed[1].0, "ask\n", "it is kept: {printed:?}");
+}
+
+fn profile(default: Access, paths: &[(&str, Access)]) -> Profile {
+    let paths = paths.iter().chain(&[("/tmp", Access::Full)]).map(|(path, access)| ((*path).to_owned(), *access));
+    Profile { default, paths: paths.collect() }
 }

@@ -234,6 +234,22 @@ fn check(response: &ResponseObject, events: &[Value]) {
     }
     let done: Vec<Value> = items.into_iter().map(|(_, done)| done.expect("every item is done")).collect();
     assert_eq!(serde_json::to_value(&response.output).expect("items are JSON"), Value::Array(done.clone()));
+    for (index, item) in done.iter().enumerate().filter(|(_, item)| item["type"] == "shell_call") {
+        for (command, text) in item["action"]["commands"].as_array().expect("a list").iter().enumerate() {
+            let of = |verb: &str, key: &str| -> String {
+                let events = events.iter().filter(|event| {
+                    event["type"] == format!("response.shell_call_command.{verb}")
+                        && event["output_index"] == index
+                        && event["command_index"] == command
+                });
+                events.filter_map(|event| event[key].as_str()).collect()
+            };
+            assert_eq!((of("added", "command"), text.as_str()), (String::new(), Some(&*of("delta", "delta"))));
+            if item["status"] == "completed" {
+                assert_eq!(text.as_str(), Some(&*of("done", "command")));
+            }
+        }
+    }
     for (index, item) in done.iter().enumerate().filter(|(_, item)| item["type"] == "shell_call_output") {
         for (command, output) in item["output"].as_array().expect("a list").iter().enumerate() {
             let of = |stream: &str| -> String {
@@ -324,6 +340,15 @@ pub fn one_call(index: usize, kind: CallKind, arguments: &str) -> [Delta; 3] {
         Delta::CallArguments { index, text },
         Delta::CallDone { index, arguments },
     ]
+}
+
+/// A call of the shell whose arguments come in pieces of so many characters. The last is missing if it is cut.
+pub fn written(index: usize, arguments: &str, size: usize, is_whole: bool) -> Vec<Delta> {
+    let [begun, _, done] = one_call(index, CallKind::Shell, arguments);
+    let text: Vec<char> = arguments.chars().collect();
+    let pieces = text.chunks(size).map(|text| Delta::CallArguments { index, text: text.iter().collect() });
+    let end = is_whole.then_some(done);
+    [begun].into_iter().chain(pieces).chain(end).collect()
 }
 
 /// Pieces with what ends a step: 10 tokens read, 5 written.

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use coquina::agent::event::What;
 use coquina::agent::item::{Annotation, Item, Part, Status as ItemStatus};
+use coquina::agent::model::{Delta, Model, ModelError, Prompt};
 use coquina::agent::response::Status;
-use coquina::agent::{Budget, Environment, Request, Skill, Tool, cancellation};
+use coquina::agent::{Agent, AgentConfig, Budget, Environment, Request, Skill, Tool, cancellation};
 use coquina::storage::LogQuery;
+use futures_util::StreamExt as _;
+use futures_util::stream::{BoxStream, iter, pending};
 use serde_json::{Value, json};
 
-use crate::house::{Heard, House, answered, bash, items, kinds, outputs, say, shell};
+use crate::house::{Heard, House, answered, bash, finished, items, kinds, outputs, say, shell, written};
 
 #[tokio::test]
 async fn a_call_and_its_output_come_in_the_order_of_the_reference() {
@@ -37,11 +40,93 @@ async fn a_call_and_its_output_come_in_the_order_of_the_reference() {
     assert_eq!(of(1), [&added[..], &content, &done].concat());
     let call = &events[2]["item"];
     assert_eq!((&call["status"], &call["action"]["commands"]), (&json!("in_progress"), &json!([])));
-    assert!(call["environment"]["container_id"].as_str().expect("text").starts_with("cntr_"));
+    // Where it runs is known when it does.
+    assert_eq!(call["environment"], Value::Null);
+    let done = serde_json::to_value(&response.output[0]).expect("JSON");
+    assert!(done["environment"]["container_id"].as_str().expect("text").starts_with("cntr_"));
     let output = serde_json::to_value(&response.output[1]).expect("JSON");
     assert_eq!(output["max_output_length"], 4096);
     // What the model is told is what clients see.
     assert_eq!(house.asked()[1].items[2], response.output[1]);
+}
+
+#[tokio::test]
+async fn commands_are_shown_while_they_are_written() {
+    let arguments = |commands: &[&str]| json!({"timeout_ms": 60_000, "commands": commands}).to_string();
+    let house = House::new(move |prompt| match answered(prompt) {
+        0 => {
+            let first = written(0, &arguments(&["echo \"a\" → b", ""]), 3, true);
+            let second = written(1, &arguments(&["printf '%s' c"]), 5, true);
+            finished(first.into_iter().chain(second))
+        }
+        2 => finished(written(0, r#"{"commands": ["echo d", "echo e"}"#, 4, true)),
+        3 => finished(written(0, r#"{"commands": ["echo f"], "commands": ["echo g"]}"#, 4, true)),
+        4 => bash("echo h"),
+        _ => say("done"),
+    })
+    .await;
+    let (response, events) = house.run(house.request(json!("Go"))).await;
+    let shown = |item: &Item| match item {
+        Item::ShellCall(call) => Some((call.action.commands.join("; "), call.status)),
+        _ => None,
+    };
+    let shown: Vec<_> = response.output.iter().filter_map(shown).collect();
+    let (whole, given_up) = (Some(ItemStatus::Completed), Some(ItemStatus::Incomplete));
+    let expected = [
+        ("echo \"a\" → b; ", whole),
+        ("printf '%s' c", whole),
+        ("echo d; echo e", given_up),
+        ("echo f", given_up),
+        ("echo h", whole),
+    ];
+    assert_eq!(shown, expected.map(|(commands, status)| (commands.to_owned(), status)));
+    let printed: Vec<_> = outputs(&response).into_iter().map(|(stdout, ..)| stdout).collect();
+    assert_eq!(printed, ["a → b\n", "", "c", "h\n"]);
+    let deltas = events.iter().filter(|event| event["type"] == "response.shell_call_command.delta");
+    assert!(deltas.count() > 10);
+    // What is wrong is for the model: of calls that were not carried out it is told as such.
+    let told = serde_json::to_string(&house.asked()[4].items).expect("JSON");
+    assert!(told.contains("not JSON") && told.contains("commands twice"), "{told}");
+    let calls = house.asked()[4].items.iter().filter(|item| matches!(item, Item::ShellCall(_))).count();
+    assert_eq!(calls, 3);
+}
+
+#[tokio::test]
+async fn a_call_that_is_cut_off_is_shown_as_that() {
+    let cut = finished(written(0, r#"{"commands": ["echo a", "rm -r"#, 2, false));
+    let house = House::new(move |_| cut.clone()).await;
+    let (response, _) = house.run(house.request(json!("Go"))).await;
+    let [Item::ShellCall(call)] = &response.output[..] else { panic!("{:?}", response.output) };
+    assert_eq!((&*call.action.commands.join("; "), call.status), ("echo a; rm -r", Some(ItemStatus::Incomplete)));
+
+    // It waits for more when it is cancelled.
+    let house = House::new(|_| Vec::new()).await;
+    let model = Arc::new(Halting(written(0, r#"{"commands": ["echo a", "rm -r"#, 2, false)));
+    let mut models = coquina::agent::model::Models::new();
+    models.insert("m", model as Arc<dyn coquina::agent::Model>);
+    let agent = Agent::open(models, house.containers.clone(), AgentConfig::default()).await.expect("the store works");
+    let (canceller, cancelled) = cancellation();
+    let hear = move |what: &What| {
+        if matches!(what, What::CommandDelta { command_index: 1, .. }) {
+            canceller.cancel();
+        }
+    };
+    let heard = Heard(Default::default(), Some(Box::new(hear)));
+    let response = agent.run(house.request(json!("Go")), &heard, &cancelled).await;
+    assert_eq!((response.status, kinds(&response)), (Status::Cancelled, vec!["shell_call"]));
+}
+
+/// A model that stops in the middle.
+struct Halting(Vec<Delta>);
+
+impl Model for Halting {
+    fn generate(&self, _: Prompt) -> BoxStream<'static, Result<Delta, ModelError>> {
+        iter(self.0.clone()).map(Ok).chain(pending()).boxed()
+    }
+
+    fn context_window(&self) -> u64 {
+        1_000_000
+    }
 }
 
 #[tokio::test]

@@ -74,9 +74,9 @@ async fn a_clients_calls_end_the_response_after_what_runs_here() {
     request.tools.extend([weather(), Tool::Client(note)]);
     let (response, events) = house.run(request).await;
     assert_eq!(response.status, Status::Completed);
-    assert_eq!(kinds(&response), ["function_call", "custom_tool_call", "shell_call", "shell_call_output"]);
+    assert_eq!(kinds(&response), ["function_call", "shell_call", "custom_tool_call", "shell_call_output"]);
     let output = serde_json::to_value(&response.output).expect("JSON");
-    assert_eq!((&output[0]["arguments"], &output[1]["input"]), (&json!(r#"{"place":"Oslo"}"#), &json!("as it is")));
+    assert_eq!((&output[0]["arguments"], &output[2]["input"]), (&json!(r#"{"place":"Oslo"}"#), &json!("as it is")));
     assert_eq!(outputs(&response), [("hi\n".into(), String::new(), Some(0))]);
     let done = events.iter().find(|event| event["type"] == "response.function_call_arguments.done").expect("told");
     assert_eq!(done["arguments"], output[0]["arguments"]);
