@@ -14,6 +14,8 @@ mod common;
 mod conversations;
 #[path = "responses/gone.rs"]
 mod gone;
+#[path = "responses/places.rs"]
+mod places;
 #[path = "http/program.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod program;

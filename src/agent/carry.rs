@@ -80,7 +80,7 @@ impl Run<'_> {
         let output_index = match shown {
             Some(index) => index,
             None => {
-                let index = self.out.add(shell_call(call_id, Some(environment.clone()))).await;
+                let index = self.out.add(shell_call(call_id)).await;
                 for what in retell::commands(index, &action.commands) {
                     self.out.send(what).await;
                 }
@@ -434,10 +434,10 @@ impl Run<'_> {
     }
 }
 
-/// A shell call of which nothing is told yet.
-pub(super) fn shell_call(call_id: String, environment: Option<CallEnvironment>) -> Item {
+/// A shell call of which nothing is told yet: where it runs is, when it does.
+pub(super) fn shell_call(call_id: String) -> Item {
     let (status, action) = (Some(Status::InProgress), ShellAction::default());
-    named(Item::ShellCall(ShellCall { id: None, call_id, status, action, environment }))
+    named(Item::ShellCall(ShellCall { id: None, call_id, status, action, environment: None }))
 }
 
 /// How commands of a call are run: in a fork, unless they may do everything.

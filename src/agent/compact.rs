@@ -7,8 +7,10 @@ use super::event::What;
 use super::item::{Compaction, Item};
 use super::model::{Delta, Model, ModelError, Prompt, Usage};
 use super::output::End;
+use super::prompt;
 use super::response::Failure;
 use super::run::{Agent, Go, Refusal, Run, failure};
+use super::truncate::drop_oldest;
 
 /// Of a model's window, the part that is used before a conversation is compacted without having been asked: in percent.
 const FULL_PERCENT: u64 = 90;
@@ -88,6 +90,24 @@ impl Run<'_> {
     pub fn is_too_long(&self) -> bool {
         let threshold = self.threshold();
         self.tokens > threshold.max(self.grown_from.saturating_add(threshold / 4))
+    }
+
+    /// Makes room in a conversation that is too long, or has turned out to be: a summary takes the place of what was said, unless what is oldest is
+    /// to be left out.
+    pub async fn make_room(&mut self) -> Go<()> {
+        if self.request.head.truncation != "auto" || self.request.compact_threshold.is_some() {
+            return self.compact().await;
+        }
+        let most = (self.threshold() / 4 * 3).min(self.tokens / 4 * 3);
+        let mut items = std::mem::take(&mut self.history);
+        // What is announced is no part of the conversation.
+        let announced = prompt::announce(&self.request.tools);
+        let announced = items.splice(..usize::from(announced.is_some()), []).collect::<Vec<_>>();
+        drop_oldest(&mut items, self.tokens.saturating_sub(most));
+        items.splice(0..0, announced);
+        self.set_history(items);
+        self.grown_from = self.tokens;
+        Ok(())
     }
 
     /// Puts a sealed summary in the place of the conversation, as an item of the output.

@@ -43,6 +43,7 @@ mod run;
 mod seal;
 mod shell;
 mod step;
+mod truncate;
 mod turns;
 mod workplace;
 

@@ -1,4 +1,5 @@
-//! A response told afterwards, when nothing of what was told while it was made is kept: the same events in the same order, each text in one piece.
+//! A response told afterwards, when nothing of what was told while it was made is kept: the same events in the same order, item by item, each text in one
+//! piece.
 
 use super::event::{What, Written};
 use super::item::{CommandOutput, Item, Part, ShellAction, Status};
@@ -49,6 +50,7 @@ pub(super) fn begun_as(mut item: Item) -> Item {
         Item::ShellCall(call) => {
             call.status = in_progress;
             call.action = ShellAction::default();
+            call.environment = None;
         }
         Item::ShellCallOutput(output) => {
             output.status = in_progress;

@@ -10,14 +10,15 @@ use super::call::{self, Meant};
 use super::cancel::Cancelled;
 use super::compaction::{self, Opened};
 use super::event::Events;
-use super::item::{CallEnvironment, CallOutput, Content, FunctionCall, Item, Part};
+use super::item::{CallOutput, Content, FunctionCall, Item, Part};
 use super::model::{self, Finish, Model, ModelError, Models, Prompt, ToolChoice, ToolSpec, Usage, estimate_tokens};
 use super::output::{End, Output};
 use super::prompt;
-use super::request::{Environment, Request, Tool};
+use super::request::{Request, Tool};
 use super::response::{Failure, Reason, ResponseObject};
 use super::seal::{Keys, Sealer};
-use super::step::{self, Listener, OwnCall, Said, Showing, StepEnd};
+use super::step::{self, Listener, OwnCall, Said, StepEnd};
+use super::truncate::drop_oldest;
 use super::turns::Turns;
 use crate::container::Containers;
 use crate::storage::StoreError;
@@ -131,8 +132,13 @@ impl Agent {
             message,
         })?;
         check_outputs(&opened.items)?;
-        let (tokens, window) = (count(request, &opened.items), model.context_window());
-        if tokens > window && request.head.truncation != "auto" {
+        let (mut items, window) = (opened.items, model.context_window());
+        let mut tokens = count(request, &items);
+        if tokens > window && request.head.truncation == "auto" {
+            drop_oldest(&mut items, tokens - window);
+            tokens = count(request, &items);
+        }
+        if tokens > window {
             let message = format!(
                 "The input has about {tokens} tokens, the context window of model '{}' has {window}. Shorten the input, or compact it.",
                 request.head.model
@@ -243,7 +249,7 @@ impl Run<'_> {
         loop {
             self.check()?;
             if self.is_too_long() {
-                self.compact().await?;
+                self.make_room().await?;
             }
             let mut turn = self.agent.turns.take().await;
             let said = turn.until_it_waits(self.step(&choice)).await?;
@@ -344,13 +350,13 @@ impl Run<'_> {
         }
     }
 
-    /// Asks the model once; a prompt that turns out too long is compacted and asked again.
+    /// Asks the model once; for a prompt that turns out too long room is made, and it is asked again.
     async fn step(&mut self, choice: &ToolChoice) -> Go<Said> {
-        let mut has_compacted = false;
+        let mut has_made_room = false;
         loop {
             let first = self.out.response.output.len();
             let stream = self.model.generate(self.prompt(choice));
-            let showing = self.showing();
+            let is_shown = self.may_run();
             let tools = &self.request.tools;
             let is_clients = |called: &str| {
                 tools.iter().any(|tool| match tool {
@@ -363,7 +369,7 @@ impl Run<'_> {
                 artifacts: &mut self.artifacts,
                 sealer: self.request.seal_reasoning.then_some(&self.sealer),
                 is_clients: &is_clients,
-                showing,
+                is_shown,
             };
             let time_left = self.spent.time_left(&self.request.budget);
             let said = step::listen(listener, stream, self.cancelled, time_left).await;
@@ -374,9 +380,9 @@ impl Run<'_> {
             let made: Vec<Item> = made.cloned().collect();
             self.remember(made);
             match &said.end {
-                StepEnd::Failed(ModelError::ContextLength { .. }) if !has_compacted => {
-                    has_compacted = true;
-                    self.compact().await?;
+                StepEnd::Failed(ModelError::ContextLength { .. }) if !has_made_room => {
+                    has_made_room = true;
+                    self.make_room().await?;
                 }
                 _ => return Ok(said),
             }
@@ -421,17 +427,11 @@ impl Run<'_> {
         if is_clients_turn { Err(End::Completed) } else { Ok(()) }
     }
 
-    /// What clients see of the shell's calls while they are written.
-    fn showing(&self) -> Option<Showing> {
-        let reference = |id: &str| CallEnvironment::ContainerReference { container_id: id.to_owned() };
-        let environment = self.request.tools.iter().find_map(|tool| match tool {
-            Tool::Shell(Environment::Local { .. }) => Some(Some(CallEnvironment::Local {})),
-            Tool::Shell(Environment::Reference { container_id, .. }) => Some(Some(reference(container_id))),
-            Tool::Shell(Environment::Auto { .. }) => Some(self.container.as_ref().map(|place| reference(&place.id))),
-            _ => None,
-        })?;
-        let most = self.request.head.max_tool_calls.map_or(u64::MAX, |most| most.saturating_sub(self.calls));
-        self.has_tools.then_some(Showing { environment, most })
+    /// Whether the shell may be called.
+    fn may_run(&self) -> bool {
+        let has_shell = self.request.tools.iter().any(|tool| matches!(tool, Tool::Shell(_)));
+        let is_left = self.request.head.max_tool_calls.is_none_or(|most| self.calls < most);
+        self.has_tools && has_shell && is_left
     }
 
     /// Whether clients have been shown what a call turned out to mean, if they have been shown anything.

@@ -10,7 +10,7 @@ use super::artifacts::Artifacts;
 use super::cancel::Cancelled;
 use super::carry::shell_call;
 use super::event::What;
-use super::item::{CallEnvironment, CustomToolCall, FunctionCall, Item, Message, Part, Reasoning, Role, Status};
+use super::item::{CustomToolCall, FunctionCall, Item, Message, Part, Reasoning, Role, Status};
 use super::model::{CallKind, Delta, Finish, ModelError, Usage};
 use super::output::{Output, named};
 use super::partial::{Partial, Piece};
@@ -43,14 +43,6 @@ pub(super) struct OwnCall {
     pub shown: Option<usize>,
 }
 
-/// What is shown of calls of the shell while they are written.
-pub(super) struct Showing {
-    /// Where commands will run, if that is known already.
-    pub environment: Option<CallEnvironment>,
-    /// Calls that may be carried out.
-    pub most: u64,
-}
-
 pub(super) enum StepEnd {
     Finished(Finish),
     Failed(ModelError),
@@ -67,8 +59,8 @@ pub(super) struct Listener<'s, 'e> {
     pub sealer: Option<&'s Sealer>,
     /// Whether a tool of this name is the client's.
     pub is_clients: &'s (dyn Fn(&str) -> bool + Sync),
-    /// `None`: nothing, there is no shell.
-    pub showing: Option<Showing>,
+    /// Whether a call of the shell is shown while it is written. Of several calls the first is: the others come after its output.
+    pub is_shown: bool,
 }
 
 /// An item that text is added to.
@@ -238,9 +230,9 @@ impl Listening<'_, '_> {
             }
             // Items are made of these when they are whole and can be carried out.
             kind => {
-                let before = self.calls.values().filter(|call| matches!(call, Begun::Own { .. })).count();
-                let showing = self.with.showing.as_ref().filter(|showing| showing.most > before as u64);
-                let commands = showing.filter(|_| kind == CallKind::Shell).map(|_| Box::default());
+                let is_first = !self.calls.values().any(|call| matches!(call, Begun::Own { .. }));
+                let is_shown = self.with.is_shown && is_first && kind == CallKind::Shell;
+                let commands = is_shown.then(Box::default);
                 let call = OwnCall { call_id, kind, arguments: String::new(), shown: None };
                 self.calls.insert(index, Begun::Own { call, commands, is_done: false });
                 return;
@@ -256,8 +248,7 @@ impl Listening<'_, '_> {
         let (output_index, item) = match self.calls.get_mut(&index) {
             Some(Begun::Client { index, item }) => (index, item),
             Some(Begun::Own { call, commands: Some(commands), .. }) => {
-                let environment = self.with.showing.as_ref().and_then(|showing| showing.environment.clone());
-                return show(self.with.out, call, commands.push(&text), environment).await;
+                return show(self.with.out, call, commands.push(&text)).await;
             }
             _ => return,
         };
@@ -351,11 +342,11 @@ async fn begin(out: &mut Output<'_>, item: Item) -> Open {
 }
 
 /// Shows what has come of a call's commands.
-async fn show(out: &mut Output<'_>, call: &mut OwnCall, pieces: Vec<Piece>, environment: Option<CallEnvironment>) {
+async fn show(out: &mut Output<'_>, call: &mut OwnCall, pieces: Vec<Piece>) {
     for piece in pieces {
         let output_index = match call.shown {
             Some(index) => index,
-            None => *call.shown.insert(out.add(shell_call(call.call_id.clone(), environment.clone())).await),
+            None => *call.shown.insert(out.add(shell_call(call.call_id.clone())).await),
         };
         out.show_command(output_index, piece).await;
     }

@@ -27,6 +27,9 @@ const NAMES: usize = 100_000;
 /// The kind of the documents that say what was uploaded, one for each container.
 const UPLOADS: &str = "container_uploads";
 
+/// The kind of the documents that say what a container was given by whoever asked for it, one for each container.
+const GIVEN: &str = "container_given";
+
 /// Puts a file into a container: a form with `file`, or JSON with the `file_id` of an uploaded one.
 #[utoipa::path(post, path = "/v1/containers/{container_id}/files", tag = "containers", params(("container_id" = String, Path)),
     request_body = CopyFile, responses((status = 200, description = "The file", body = ContainerFile)))]
@@ -79,30 +82,49 @@ async fn note(service: &Service, container: &str, path: &[u8]) -> Result<(), Api
     if uploads.insert(String::from_utf8_lossy(path).into_owned()) {
         let there: BTreeSet<Vec<u8>> = walk(service, container).await?.into_iter().map(|(path, _)| path).collect();
         uploads.retain(|path| there.contains(path.as_bytes()));
-        let record = DocumentRecord {
-            kind: UPLOADS.into(),
-            id: container.to_owned(),
-            owner: None,
-            created_at_ms: kept::now_ms(),
-            expires_at_ms: None,
-            links: Vec::new(),
-            body: serde_json::to_value(uploads).map_err(|_| ApiError::internal())?,
-        };
-        service.kept().put(record).await?;
+        set_words(service, UPLOADS, container, uploads).await?;
     }
     Ok(())
 }
 
 /// Paths of a container that were uploaded.
 async fn uploads(service: &Service, container: &str) -> Result<BTreeSet<String>, ApiError> {
-    let found = service.0.containers.store().document(UPLOADS, container).await?;
+    words(service, UPLOADS, container).await
+}
+
+/// What a container was given: ids of files, hashes of skills.
+pub(super) async fn given(service: &Service, container: &str) -> Result<BTreeSet<String>, ApiError> {
+    words(service, GIVEN, container).await
+}
+
+/// Notes what a container was given.
+pub(super) async fn set_given(service: &Service, container: &str, given: BTreeSet<String>) -> Result<(), ApiError> {
+    set_words(service, GIVEN, container, given).await
+}
+
+/// What a document about a container lists.
+async fn words(service: &Service, kind: &str, container: &str) -> Result<BTreeSet<String>, ApiError> {
+    let found = service.0.containers.store().document(kind, container).await?;
     found.map_or(Ok(BTreeSet::new()), |record| kept::body(&record))
+}
+
+async fn set_words(service: &Service, kind: &str, container: &str, words: BTreeSet<String>) -> Result<(), ApiError> {
+    let record = DocumentRecord {
+        kind: kind.into(),
+        id: container.to_owned(),
+        owner: None,
+        created_at_ms: kept::now_ms(),
+        expires_at_ms: None,
+        links: Vec::new(),
+        body: serde_json::to_value(words).map_err(|_| ApiError::internal())?,
+    };
+    service.kept().put(record).await
 }
 
 /// Forgets what was noted of a container that is gone.
 pub(super) async fn forget(service: &Service, container: &str) {
     // What is left over says nothing: ids are not used again.
-    let _ = service.kept().remove([(UPLOADS, container)]).await;
+    let _ = service.kept().remove([(UPLOADS, container), (GIVEN, container)]).await;
 }
 
 /// Lists the files of a container.
@@ -209,6 +231,11 @@ pub(super) async fn copies(service: &Service, caller: &Caller, ids: &[String]) -
 }
 
 impl Copy {
+    /// The uploaded file's id.
+    pub fn id(&self) -> &str {
+        &self.record.id
+    }
+
     pub async fn copy(&self, service: &Service, container: &str) -> Result<(), ApiError> {
         write(service, container, &self.path, files::read(service, &self.record).await?).await
     }

@@ -52,22 +52,34 @@ impl Plan {
 
     /// Makes the container.
     pub async fn make(self, service: &Service) -> Result<Container, ApiError> {
-        let create = Create { name: None, owner: self.owner, from: Origin::Image, settings: self.settings };
+        let (owner, settings) = (self.owner.clone(), self.settings.clone());
+        let create = Create { name: None, owner, from: Origin::Image, settings };
         let container = service.0.containers.create(create).await?;
-        let filled = async {
-            if let Some(skills) = self.skills {
-                skills.unpack(service, &container.id).await?;
-            }
-            for file in self.files {
-                file.copy(service, &container.id).await?;
-            }
-            Ok::<(), ApiError>(())
-        };
-        if let Err(error) = filled.await {
+        if let Err(error) = self.fill(service, &container.id).await {
             let _ = service.0.containers.remove(&container.id).await;
             return Err(error);
         }
         Ok(service.0.containers.get(&container.id).await?)
+    }
+
+    /// Puts into a container what it has not been given yet. What commands have made of the rest since stays.
+    pub async fn fill(self, service: &Service, container: &str) -> Result<(), ApiError> {
+        if self.skills.is_none() && self.files.is_empty() {
+            return Ok(());
+        }
+        let mut given = container_files::given(service, container).await?;
+        let before = given.len();
+        if let Some(skills) = self.skills
+            && given.insert(skills.hash())
+        {
+            skills.unpack(service, container).await?;
+        }
+        for file in self.files {
+            if given.insert(file.id().to_owned()) {
+                file.copy(service, container).await?;
+            }
+        }
+        if given.len() == before { Ok(()) } else { container_files::set_given(service, container, given).await }
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) struct Asked {
     pub format: TextFormat,
     /// What was asked of sampling.
     pub sampling: Sampling,
-    /// Tokens from which on the context is compacted.
+    /// Tokens from which on the context is compacted; if an entry names none, as many as the window has.
     pub compact_threshold: Option<u64>,
     /// Whether reasoning is returned sealed.
     pub seal_reasoning: bool,
@@ -235,14 +235,14 @@ fn check_effort(reasoning: &ReasoningParam) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Tokens from which on the context is compacted.
+/// Tokens from which on the context is compacted; if an entry names none, as many as the window has.
 fn threshold(management: Option<Vec<ContextManagement>>) -> Result<Option<u64>, ApiError> {
     let Some(entries) = management else { return Ok(None) };
     let Some(first) = entries.first() else {
         return Err(ApiError::invalid_value("context_management", "expected at least one entry"));
     };
     within("context_management[0].compact_threshold", first.compact_threshold, LEAST_THRESHOLD, u64::MAX)?;
-    Ok(first.compact_threshold)
+    Ok(first.compact_threshold.or(Some(u64::MAX)))
 }
 
 /// Checks that a number, if it is given, is one of those that may be.

@@ -73,7 +73,13 @@ impl Workplace for Place {
     fn container<'a>(&'a self, earlier: Option<&'a str>) -> BoxFuture<'a, Result<String, Failure>> {
         Box::pin(async move {
             match earlier {
-                Some(id) if self.usable(id).await => Ok(id.to_owned()),
+                Some(id) if self.usable(id).await => {
+                    let plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    if let Some(plan) = plan {
+                        plan.fill(&self.service, id).await.map_err(|error| failure(&error))?;
+                    }
+                    Ok(id.to_owned())
+                }
                 _ => self.make().await,
             }
         })

@@ -452,6 +452,11 @@ fn tar(folders: &[(String, Tree)]) -> Result<Vec<u8>, ApiError> {
 }
 
 impl Archive {
+    /// The same for the same skills.
+    pub fn hash(&self) -> String {
+        blake3::hash(&self.tar).to_hex().to_string()
+    }
+
     /// Unpacks the skills in a container, where its commands can read and not change them.
     pub async fn unpack(self, service: &Service, container: &str) -> Result<(), ApiError> {
         service.0.containers.make_dir(container, SKILLS).await?;

@@ -120,3 +120,43 @@ async fn a_prompt_that_turns_out_too_long_is_compacted_and_asked_again() {
     let (response, _) = house.run(house.request(json!("Hello"))).await;
     assert_eq!((response.status, kinds(&response)), (Status::Completed, vec!["compaction", "message"]));
 }
+
+#[tokio::test]
+async fn what_is_oldest_is_left_out_if_that_is_asked_for() {
+    let house = House::with_window(3000, |prompt| worker(prompt, 40)).await;
+    let request = |truncation: &str, threshold| {
+        let mut request = house.request(json!([
+            {"role": "developer", "content": "Be exact."}, {"role": "user", "content": "Hello"},
+            {"role": "assistant", "content": "Hi"}, {"role": "user", "content": "Find the vault's code, then count."}]));
+        request.head.truncation = truncation.into();
+        Request { compact_threshold: threshold, ..request }
+    };
+    let (response, _) = house.run(request("auto", None)).await;
+    assert_eq!((response.status, outputs(&response).len()), (Status::Completed, 40), "{:?}", response.error);
+    assert_eq!(text(&response), "I do not know the code any more.");
+    assert!(!kinds(&response).contains(&"compaction"));
+    let asked = house.asked();
+    for prompt in &asked {
+        let tokens = estimate_tokens(&prompt.items);
+        assert!(tokens < 3000, "a prompt of {tokens} tokens");
+        let shown = shown(prompt);
+        assert!(shown.contains("Be exact.") && shown.contains("Find the vault's code"), "{shown}");
+        let ids = |calls: bool| -> Vec<_> {
+            prompt.items.iter().filter(|item| item.is_call() == calls).filter_map(Item::call_id).collect()
+        };
+        assert_eq!(ids(true), ids(false), "calls and outputs go together");
+    }
+    assert!(!shown(&asked[40]).contains("Hello"), "what is oldest went first");
+    // Asked for both, it is compacted; what does not fit is refused.
+    let (response, _) = house.run(request("auto", Some(u64::MAX))).await;
+    assert!(kinds(&response).contains(&"compaction"));
+    let long = |truncation: &str, last: &str| {
+        let old = json!({"role": "user", "content": "word ".repeat(4000)});
+        let mut request = house.request(json!([old, {"role": "user", "content": last}]));
+        request.head.truncation = truncation.into();
+        house.agent.check(&request).map_err(|refusal| refusal.code)
+    };
+    let refused = Err(Some("context_length_exceeded"));
+    assert_eq!((long("auto", "Hi"), long("disabled", "Hi")), (Ok(()), refused));
+    assert_eq!(long("auto", &"word ".repeat(4000)), refused);
+}

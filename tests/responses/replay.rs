@@ -66,11 +66,15 @@ fn lengthen(earlier: &mut Value, event: &Value) {
     }
 }
 
-/// What there is to know of a stream: not how texts were cut, nor which of a call's commands was quicker.
+/// What there is to know of a stream: not how texts were cut, nor which of a call's commands was quicker, nor that a call of the shell was still
+/// being written when the next item began.
 fn shape(mut all: Vec<Value>) -> Vec<Value> {
     for (number, event) in all.iter().enumerate() {
         assert_eq!(event["sequence_number"], number, "numbers without gaps");
     }
+    let last = all.pop();
+    all.sort_by_key(|event| event["output_index"].as_u64());
+    all.extend(last);
     let is_output =
         |event: &Value| event["type"].as_str().is_some_and(|kind| kind.contains("shell_call_output_content"));
     for run in all.chunk_by_mut(|a, b| is_output(a) && is_output(b)) {

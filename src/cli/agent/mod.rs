@@ -190,7 +190,8 @@ impl Work {
             allowed: None,
             format: TextFormat::Text,
             sampling: Sampling::default(),
-            compact_threshold: None,
+            // When the model's window is full.
+            compact_threshold: Some(u64::MAX),
             seal_reasoning: false,
             budget: self.policy.budget(self.agent.models().price(&self.model).map(Prices::from).unwrap_or_default()),
             workplace: Arc::new(Here),

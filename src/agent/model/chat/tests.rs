@@ -82,6 +82,63 @@ fn an_output_without_its_call_is_told_by_the_user() {
     assert_eq!(said(&openai(), conversation), expected);
 }
 
+/// Checks what services insist on: calls are followed at once by their outputs, and outputs by nothing else have a place.
+fn check_order(messages: &Value) {
+    let mut due: Vec<Value> = Vec::new();
+    for message in messages.as_array().expect("a list") {
+        if message["role"] == "tool" {
+            assert_eq!(due.pop().as_ref(), Some(&message["tool_call_id"]), "{messages:#}");
+            continue;
+        }
+        assert!(due.is_empty(), "{due:?} have no outputs: {messages:#}");
+        let calls = message["tool_calls"].as_array().into_iter().flatten();
+        due = calls.map(|call| call["id"].clone()).rev().collect();
+    }
+    assert!(due.is_empty(), "{due:?} have no outputs: {messages:#}");
+}
+
+#[test]
+fn outputs_follow_their_calls_whatever_came_between() {
+    let output = |id: &str| {
+        let ended = json!({"stdout": id, "stderr": "", "outcome": {"type": "exit", "exit_code": 0}});
+        json!({"type": "shell_call_output", "call_id": id, "output": [ended]})
+    };
+    let shell = |id: &str| json!({"type": "shell_call", "call_id": id, "action": {"commands": ["ls"]}});
+    let conversation = [
+        json!({"role": "user", "content": "Go"}),
+        shell("a"),
+        // Asked about, while another call was being written; then somebody has decided.
+        shell("b"),
+        json!({"type": "mcp_approval_request", "id": "mcpr_1", "server_label": "coquina", "name": "shell", "arguments": "{}"}),
+        json!({"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": true}),
+        json!({"role": "user", "content": "And then stop"}),
+        output("a"),
+        json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}),
+        json!({"role": "assistant", "content": "I ask."}),
+        json!({"type": "function_call_output", "call_id": "c", "output": "ok"}),
+    ];
+    let rendered = |conversation: Value| {
+        let items = crate::agent::prompt::render(&items(conversation));
+        said(&openai(), serde_json::to_value(items).expect("items are JSON"))
+    };
+    let messages = rendered(json!(conversation));
+    check_order(&messages);
+    let roles: Vec<&str> = messages.as_array().expect("a list").iter().filter_map(|m| m["role"].as_str()).collect();
+    assert_eq!(roles, ["user", "assistant", "tool", "tool", "user", "user", "assistant", "tool", "assistant"]);
+    assert!(messages[2]["content"].as_str().is_some_and(|text| text.contains('a')), "{messages:#}");
+    assert!(messages[4]["content"].as_str().is_some_and(|text| text.contains("approved")), "{messages:#}");
+    // However they lie: also where an output has lost its call, or comes before it.
+    for from in 0..conversation.len() {
+        for to in 0..conversation.len() {
+            let mut moved = conversation.to_vec();
+            let item = moved.remove(from);
+            moved.insert(to, item);
+            check_order(&rendered(json!(moved)));
+            check_order(&rendered(json!(moved[1..])));
+        }
+    }
+}
+
 #[test]
 fn what_profiles_change_about_messages() {
     let conversation = json!([
