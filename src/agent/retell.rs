@@ -1,5 +1,5 @@
-//! A response told afterwards, when nothing of what was told while it was made is kept: the same events in the same order, item by item, each text in one
-//! piece.
+//! A response told afterwards, when nothing of what was told while it was made is kept: the same events in the same order, item by item, each
+//! text in one piece.
 
 use super::event::{What, Written};
 use super::item::{CommandOutput, Item, Part, ShellAction, Status};
