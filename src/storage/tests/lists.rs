@@ -178,6 +178,29 @@ async fn documents_are_kept_by_kind() {
 }
 
 #[tokio::test]
+async fn documents_are_found_beyond_a_page_and_no_further_than_wanted() {
+    const ALL: i64 = LIST_LIMIT as i64 * 2 + 5;
+    let store = Store::open(StoreConfig::memory()).unwrap();
+    let document = |n: i64| DocumentRecord {
+        kind: "file".into(),
+        id: format!("{n}"),
+        owner: None,
+        created_at_ms: n,
+        expires_at_ms: None,
+        links: Vec::new(),
+        body: json!({ "n": n }),
+    };
+    put(&store, (0..ALL).map(|n| Change::PutDocument(document(n))).collect()).await;
+    let query = || DocumentQuery { order: Order::Ascending, ..DocumentQuery::of("file") };
+    let found = store.find_documents(query(), usize::MAX, |_| true).await.unwrap();
+    assert_eq!(found.len() as i64, ALL);
+    let late = store.find_documents(query(), 3, |record| record.created_at_ms > ALL - 5).await.unwrap();
+    assert_eq!(late, [document(ALL - 4), document(ALL - 3), document(ALL - 2)]);
+    let query = DocumentQuery { after: Some("7".into()), ..query() };
+    assert_eq!(store.find_documents(query, 1, |_| true).await.unwrap(), [document(8)]);
+}
+
+#[tokio::test]
 async fn the_audit_trail_is_a_chain() {
     let home = Home::new();
     let store = home.open();
