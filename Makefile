@@ -28,10 +28,10 @@ test: image ## Set everything up and run every test
 	$(call step,testing the shell natively)
 	@cd guest && CARGO_TARGET_DIR=$(GUEST)/native cargo test -q
 	$(call step,testing the host)
-	@cargo test --release
+	@cargo test
 
 torture: image ## Kill, crash, cut the power and fill the disk for long (minutes to hours; `make test` has a part)
-	@COQUINA_TORTURE=1 cargo test --release --test torture -- --nocapture
+	@COQUINA_TORTURE=1 cargo test --test torture -- --nocapture
 
 bench: image ## Measure against the native programs; writes versus.json in the build folder
 	@wasm-tools/setup.sh wrk:wrk

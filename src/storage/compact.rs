@@ -133,11 +133,7 @@ impl Inner {
         let ids: Vec<_> = all.keys().copied().collect();
         let mut live = Vec::new();
         for run in runs(&ids) {
-            let sql = format!(
-                "SELECT id, place, stored FROM blob WHERE id IN {} AND pack = ${}",
-                rows(1, run.len()),
-                run.len() + 1
-            );
+            let sql = format!("SELECT id, place, stored FROM blob WHERE id IN {} AND pack = ?", rows(1, run.len()));
             let mut query = sqlx::query(built(sql));
             for id in run {
                 query = query.bind(id.0.to_vec());
