@@ -43,7 +43,7 @@ dist: image ## Build one file that needs nothing but the C library: the program 
 
 lint: ## rustfmt and clippy, warnings are errors
 	cargo fmt --check && cd guest && cargo fmt --check
-	cargo clippy --release --all-targets -- -D warnings
+	cargo clippy --all-targets -- -D warnings
 	cd guest && CARGO_TARGET_DIR=$(GUEST)/native cargo clippy --all-targets -- -D warnings
 
 clean: ## Remove everything that was built

@@ -322,8 +322,12 @@ fn rate(address: SocketAddr, path: &str, how_long: Duration) -> f64 {
 fn latencies(address: SocketAddr, rate: f64, how_long: Duration) -> (f64, f64) {
     // A client's turn comes after a pause and an answer, of half a millisecond as it turns out.
     let pause = CLIENTS as f64 / rate * 1e3;
-    let said =
-        wrk(address, "/v1/run", how_long, &format!("function delay() return math.random(0, {:.0}) end", 2.0 * pause - 1.0));
+    let said = wrk(
+        address,
+        "/v1/run",
+        how_long,
+        &format!("function delay() return math.random(0, {:.0}) end", 2.0 * pause - 1.0),
+    );
     let percentile = |name: &str| {
         let time =
             said.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap_or_else(|| panic!("{said}")).trim();
