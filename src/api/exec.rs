@@ -66,10 +66,10 @@ pub(super) fn answered((answer, record): (Answer, Record)) -> Response {
 }
 
 /// Waits for a command's end. If nobody waits any more, because the client has gone away, the command is cancelled; what it used is booked all the same.
-pub(super) async fn attended<T>(cancel: impl Fn(), finish: impl Future<Output = T> + Send + 'static) -> T
-where
-    T: Send + 'static,
-{
+pub(super) fn attended<T: Send + 'static>(
+    cancel: impl Fn(),
+    finish: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = T> {
     struct Attended<F: Future<Output: Send> + Send + 'static, C: Fn()>(Option<Pin<Box<F>>>, C);
     impl<F: Future<Output: Send> + Send + 'static, C: Fn()> Drop for Attended<F, C> {
         fn drop(&mut self) {
@@ -79,11 +79,14 @@ where
             }
         }
     }
+    // Made before the first poll: who never gets so far goes away, too.
     let mut attended = Attended(Some(Box::pin(finish)), cancel);
-    let finish = attended.0.as_mut().expect("it has just been put there");
-    let ended = finish.await;
-    attended.0 = None;
-    ended
+    async move {
+        let finish = attended.0.as_mut().expect("it has just been put there");
+        let ended = finish.await;
+        attended.0 = None;
+        ended
+    }
 }
 
 /// What a client is told of a command that could not be run.
