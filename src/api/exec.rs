@@ -84,7 +84,7 @@ pub(super) fn attended<T: Send + 'static>(
     async move {
         let finish = attended.0.as_mut().expect("it has just been put there");
         let ended = finish.await;
-        attended.0 = None;
+        drop(attended.0.take());
         ended
     }
 }
