@@ -58,6 +58,8 @@ impl Served {
 
     /// Memory of the service that is in RAM, in bytes, and how many files it has open.
     fn holds(&self) -> (u64, usize) {
+        // The service sees a moment later that connections have been closed.
+        std::thread::sleep(Duration::from_millis(500));
         let process = Path::new("/proc").join(self.child.id().to_string());
         let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
         let resident = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or_default();
