@@ -24,7 +24,7 @@ demo: image ## Set everything up and run the main job on real data
 	@examples/demo.sh $(COQUINA)
 
 test: image ## Set everything up and run every test
-	@wasm-tools/setup.sh node:nodejs npm:npm
+	@wasm-tools/setup.sh node:nodejs npm:npm python3/ensurepip:python3-venv
 	$(call step,testing the shell natively)
 	@cd guest && CARGO_TARGET_DIR=$(GUEST)/native cargo test -q
 	$(call step,testing the host)

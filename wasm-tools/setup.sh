@@ -1,17 +1,24 @@
 #!/bin/bash
 # setup.sh [PROGRAM:PACKAGE...]: installs the system packages that building the guests needs, and those of the programs named (as root,
-# through apt), or says exactly which are missing.
+# through apt), or says exactly which are missing. `python3/MODULE` is a module of Python's.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
 wanted=("$@")
+
+has() {
+  case $1 in
+    python3/*) python3 -c "import ${1#*/}" 2>/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
 
 # What is missing: the toolchain's packages, those that unpack the tools' source packages, and what was asked for.
 missing() {
   local command
   "$here"/sysroot/check.sh || true
   for command in dpkg-source:dpkg-dev patch:patch xz:xz-utils "${wanted[@]}"; do
-    command -v "${command%:*}" >/dev/null || { echo "missing: ${command%:*} (Debian: ${command#*:})" >&2; echo "${command#*:}"; }
+    has "${command%:*}" || { echo "missing: ${command%:*} (Debian: ${command#*:})" >&2; echo "${command#*:}"; }
   done
 }
 
