@@ -3,8 +3,6 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::process::ExitCode;
 use std::ptr::null_mut;
-use std::thread;
-use std::time::Duration;
 
 /// A service makes and drops small things all the time, on all threads: with glibc's allocator a run over HTTP takes an eighth longer.
 #[global_allocator]
@@ -13,9 +11,6 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// What jemalloc reads at its start: to give memory back bit by bit, as it does by itself, slows large uploads by a fifth.
 #[unsafe(export_name = "_rjem_malloc_conf")]
 static CONFIGURATION: &[u8] = b"dirty_decay_ms:-1\0";
-
-/// How often free memory is given back instead.
-const GIVE_BACK: Duration = Duration::from_secs(60);
 
 unsafe extern "C" {
     fn _rjem_mallctl(
@@ -28,15 +23,11 @@ unsafe extern "C" {
 }
 
 fn main() -> ExitCode {
-    // Nothing else lives long enough.
-    if std::env::args_os().nth(1).is_some_and(|command| command == "serve") {
-        thread::spawn(|| {
-            loop {
-                thread::sleep(GIVE_BACK);
-                // SAFETY: a control of jemalloc (4096 stands for all arenas) that takes and returns nothing.
-                unsafe { _rjem_mallctl(c"arena.4096.purge".as_ptr(), null_mut(), null_mut(), null_mut(), 0) };
-            }
-        });
-    }
-    coquina::cli::main()
+    coquina::cli::main(give_back)
+}
+
+/// Gives all memory that is free back to the system.
+fn give_back() {
+    // SAFETY: a control of jemalloc (4096 stands for all arenas) that takes and returns nothing.
+    unsafe { _rjem_mallctl(c"arena.4096.purge".as_ptr(), null_mut(), null_mut(), null_mut(), 0) };
 }

@@ -45,8 +45,8 @@ const EXIT_PIPE: u8 = 128 + 13;
 /// Exit status for wrong usage.
 const EXIT_USAGE: u8 = 2;
 
-/// Runs the program with the process's arguments.
-pub fn main() -> ExitCode {
+/// Runs the program with the process's arguments. `give_back` gives free memory back to the system: a service calls it now and then.
+pub fn main(give_back: fn()) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -60,7 +60,7 @@ pub fn main() -> ExitCode {
         Command::Box(args) => boxes::run(&args),
         Command::Store(args) => store::run(&args),
         Command::Completion { shell } => completion::completion(shell),
-        Command::Serve(args) => serve::serve(&args),
+        Command::Serve(args) => serve::serve(&args, give_back),
         Command::Config(args) => config::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Audit(args) => audit::run(&args),

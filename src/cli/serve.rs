@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -19,6 +20,9 @@ use crate::storage::{Store, StoreConfig};
 /// What `--insecure` must be followed by for a service without keys that others can reach.
 const INSECURE: &str = "anyone-may-run-commands";
 
+/// How often free memory is given back. On a thread of its own: a gigabyte takes a while.
+const GIVE_BACK: Duration = Duration::from_secs(60);
+
 /// How the service is started.
 #[derive(Args)]
 pub struct ServeArgs {
@@ -27,7 +31,7 @@ pub struct ServeArgs {
 }
 
 /// Serves until told to stop.
-pub fn serve(args: &ServeArgs) -> Result<u8> {
+pub fn serve(args: &ServeArgs, give_back: fn()) -> Result<u8> {
     let settings = config::load(&args.flags)?.settings;
     let traces = log::start(&settings)?;
     let tls = settings.tls_cert.as_ref().zip(settings.tls_key.as_ref()).map(|(certificates, key)| {
@@ -64,6 +68,12 @@ pub fn serve(args: &ServeArgs) -> Result<u8> {
                 _ = terminate.recv() => {}
             }
         };
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(GIVE_BACK);
+                give_back();
+            }
+        });
         api::serve(listener, tls, service, stop).await?;
         Ok(0)
     });
