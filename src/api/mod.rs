@@ -31,7 +31,6 @@ mod glob;
 mod health;
 mod history;
 mod idempotency;
-mod inflate;
 mod items;
 mod json;
 mod kept;

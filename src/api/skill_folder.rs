@@ -131,7 +131,7 @@ fn unquoted(quote: u8, text: &str) -> String {
 pub(super) fn zip(tree: &Tree) -> Result<Vec<u8>, ApiError> {
     let files = files(tree)?;
     let named = files.iter().map(|(path, content)| (path.trim_start_matches('/'), &content[..]));
-    Ok(zip::write(named))
+    zip::write(named).map_err(|_| ApiError::internal())
 }
 
 /// Puts the files of a skill's one folder into another tree, in a folder of that name.
