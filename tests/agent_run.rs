@@ -7,6 +7,8 @@ mod house;
 
 #[path = "agent_run/approvals.rs"]
 mod approvals;
+#[path = "agent_run/calls.rs"]
+mod calls;
 #[path = "agent_run/compaction.rs"]
 mod compaction;
 #[path = "agent_run/shell.rs"]

@@ -4,6 +4,8 @@
 mod agents;
 #[path = "agent/upstream_answers.rs"]
 mod answers;
+#[path = "agent/upstream_approvals.rs"]
+mod approvals;
 #[path = "http/client.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod client;

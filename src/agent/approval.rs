@@ -304,6 +304,7 @@ impl Approvals {
             Item::ApplyPatchCall(call) => json!({ "operation": call.operation }),
             _ => json!({}),
         };
+        shown["call_id"] = json!(question.item.call_id());
         shown["container_id"] = json!(question.container);
         shown["reason"] = json!(question.reason);
         shown["proposal_id"] = json!(question.proposal);

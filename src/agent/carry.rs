@@ -1,12 +1,12 @@
-//! Calls carried out: in which container, whether they may be, what became of them, and what waits for a person.
+//! Calls carried out: in which container, whether they may be, what became of them, and what a person is to be asked.
 
 use super::artifacts::DATA;
 use super::call::Meant;
 use super::item::{
-    ApplyPatchCall, ApplyPatchCallOutput, CallEnvironment, CommandOutput, Item, McpApprovalResponse, Message,
-    PatchOperation, ShellAction, ShellCall, ShellCallOutput, Status,
+    ApplyPatchCall, ApplyPatchCallOutput, CallEnvironment, CommandOutput, Item, PatchOperation, ShellAction, ShellCall,
+    ShellCallOutput, Status,
 };
-use super::judge::{Answer, Call, Question, Verdict};
+use super::judge::{Call, Question, Verdict};
 use super::output::{End, named};
 use super::request::Environment;
 use super::response::Failure;
@@ -17,6 +17,9 @@ use super::workplace::Ran;
 use super::{attached, patch, prompt, retell};
 use crate::container::{Access, ContainerError, ExecOptions, Landed, Profile, Ref, Together};
 use crate::sandbox::{Exec, Outcome, Stdin};
+
+/// Why a call is not run that needs nobody, but follows one that waits.
+const HELD: &str = "It was not run: an earlier call of the same step waits for a person.";
 
 /// Largest file that a diff is applied to, in bytes.
 const PATCHED_BYTES: u64 = 16 << 20;
@@ -36,8 +39,9 @@ struct Did<'a> {
 }
 
 impl Run<'_> {
-    /// Carries out a call; says whether it is the client's turn.
-    pub async fn carry_out(&mut self, call: OwnCall, meant: Meant) -> Go<bool> {
+    /// Carries out a call, unless it is the client's to do; returns what a person is to be asked about it. While one before it waits it is not run,
+    /// `is_held`: it may well need what that does.
+    pub async fn carry_out(&mut self, call: OwnCall, meant: Meant, is_held: bool) -> Go<Option<Question>> {
         let OwnCall { call_id, shown, .. } = call;
         let is_hosted = prompt::hosted(&self.request.tools).is_some();
         let place = if is_hosted { Some(self.place().await?) } else { None };
@@ -50,19 +54,24 @@ impl Run<'_> {
                 item
             }
         };
-        self.remember([item.clone()]);
-        let Some(place) = place else { return Ok(true) };
+        let Some(place) = place else { return Ok(None) };
         let call = Call { item: &item, container: &place.id };
-        match self.request.judge.judge(&call).await {
-            Verdict::Allow => self.run_item(&item, &place, &Profile::default()).await?,
-            Verdict::Within(profile) => self.run_item(&item, &place, &profile).await?,
-            Verdict::Deny { reason } => self.refuse(&item, &reason).await,
+        let profile = match self.request.judge.judge(&call).await {
             Verdict::Ask { reason } => {
-                let question = Question { item, container: place.id, reason, proposal: None, output: Vec::new() };
-                return self.ask(question).await;
+                return Ok(Some(Question { item, container: place.id, reason, proposal: None, output: Vec::new() }));
             }
-        }
-        Ok(false)
+            Verdict::Deny { reason } => {
+                self.refuse(&item, &reason).await;
+                return Ok(None);
+            }
+            Verdict::Allow | Verdict::Within(_) if is_held => {
+                self.refuse(&item, HELD).await;
+                return Ok(None);
+            }
+            Verdict::Allow => Profile::default(),
+            Verdict::Within(profile) => profile,
+        };
+        self.run_item(&item, &place, &profile).await
     }
 
     /// Adds the item of a shell call, or what clients have not seen of it yet.
@@ -91,12 +100,12 @@ impl Run<'_> {
         if let Item::ShellCall(call) = &mut item {
             (call.status, call.action, call.environment) = (Some(Status::Completed), action, Some(environment));
         }
-        self.out.done(output_index, item.clone()).await;
+        self.out.call_done(output_index, item.clone()).await;
         item
     }
 
     /// The container of this response, with the request's files in it.
-    async fn place(&mut self) -> Go<Place> {
+    pub async fn place(&mut self) -> Go<Place> {
         if let Some(place) = &self.container {
             return Ok(place.clone());
         }
@@ -131,19 +140,25 @@ impl Run<'_> {
         }
     }
 
-    /// Runs the call of an item: the output follows, and if somebody has to decide on what it did, the question.
-    async fn run_item(&mut self, item: &Item, place: &Place, profile: &Profile) -> Go<()> {
+    /// Runs the call of an item, and tells its output. Returns the question if somebody has to decide on what it did.
+    pub async fn run_item(&mut self, item: &Item, place: &Place, profile: &Profile) -> Go<Option<Question>> {
         let workplace = self.request.workplace.clone();
         let admitted = self.cancelled.unless(workplace.admit(&place.id)).await;
         let _permit = admitted.ok_or(End::Cancelled)?.map_err(End::Failed)?;
         match item {
             Item::ShellCall(call) => self.run_shell(item, call, place, profile).await,
             Item::ApplyPatchCall(call) => self.run_patch(item, call, place, profile).await,
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 
-    async fn run_shell(&mut self, item: &Item, call: &ShellCall, place: &Place, profile: &Profile) -> Go<()> {
+    async fn run_shell(
+        &mut self,
+        item: &Item,
+        call: &ShellCall,
+        place: &Place,
+        profile: &Profile,
+    ) -> Go<Option<Question>> {
         let mut output = ShellCallOutput {
             id: None,
             call_id: call.call_id.clone(),
@@ -151,9 +166,9 @@ impl Run<'_> {
             max_output_length: call.action.max_output_length,
             output: Vec::new(),
         };
-        let mut answer = named(Item::ShellCallOutput(output.clone()));
-        let item_id = answer.id().unwrap_or_default().to_owned();
-        let output_index = self.out.add(answer.clone()).await;
+        let begun = named(Item::ShellCallOutput(output.clone()));
+        let item_id = begun.id().unwrap_or_default().to_owned();
+        let output_index = self.out.add(begun).await;
         let containers = self.agent.containers.clone();
         let (fuel, wall_time_ms) = self.left(call.action.timeout_ms);
         let config = &self.agent.config;
@@ -171,15 +186,13 @@ impl Run<'_> {
         output.id = Some(item_id);
         output.status = Some(if self.cancelled.is_set() { Status::Incomplete } else { Status::Completed });
         output.output.clone_from(&each);
-        answer = Item::ShellCallOutput(output);
-        self.out.done(output_index, answer.clone()).await;
-        self.remember([answer]);
+        self.out.done(output_index, Item::ShellCallOutput(output)).await;
         let did = Did { tool: "shell", commands: &call.action.commands, output: &each, profile, fuel };
         let proposal = self.book(did, together, place).await;
         if self.cancelled.is_set() {
             return Err(End::Cancelled);
         }
-        self.ask_about(item, place, proposal, each).await
+        Ok(proposal.map(|proposal| about(item, place, proposal, each)))
     }
 
     /// Fuel and wall time (in milliseconds) that a command may use: what is left, and what its model allows.
@@ -235,30 +248,15 @@ impl Run<'_> {
         }
     }
 
-    /// Asks whether a proposal is to be kept, if there is one.
-    async fn ask_about(
-        &mut self,
-        item: &Item,
-        place: &Place,
-        proposal: Option<String>,
-        output: Vec<CommandOutput>,
-    ) -> Go<()> {
-        let Some(proposal) = proposal else { return Ok(()) };
-        let reason = "It changes files.".to_owned();
-        let question =
-            Question { item: item.clone(), container: place.id.clone(), reason, proposal: Some(proposal), output };
-        self.ask(question).await.map(drop)
-    }
-
-    /// Asks a person: ends the response.
-    async fn ask(&mut self, question: Question) -> Go<bool> {
+    /// Asks a person.
+    pub async fn ask(&mut self, question: Question) -> Go<()> {
         let item = self.request.judge.ask(question).await.map_err(End::Failed)?;
         self.out.put(item).await;
-        Err(End::Completed)
+        Ok(())
     }
 
     /// Answers a call that is not run.
-    async fn refuse(&mut self, item: &Item, reason: &str) {
+    pub async fn refuse(&mut self, item: &Item, reason: &str) {
         match item {
             Item::ShellCall(call) => self.refuse_shell(call, reason).await,
             Item::ApplyPatchCall(call) => self.answer_patch(call, Err(reason.to_owned())).await,
@@ -281,17 +279,21 @@ impl Run<'_> {
         output.status = Some(Status::Completed);
         output.output =
             Told { out: &mut self.out, item_id, output_index }.refuse(call.action.commands.len(), reason).await;
-        let answer = Item::ShellCallOutput(output);
-        self.out.done(output_index, answer.clone()).await;
-        self.remember([answer]);
+        self.out.done(output_index, Item::ShellCallOutput(output)).await;
     }
 
-    async fn run_patch(&mut self, item: &Item, call: &ApplyPatchCall, place: &Place, profile: &Profile) -> Go<()> {
+    async fn run_patch(
+        &mut self,
+        item: &Item,
+        call: &ApplyPatchCall,
+        place: &Place,
+        profile: &Profile,
+    ) -> Go<Option<Question>> {
         let (path, exec) = match self.patched(&call.operation, place).await {
             Ok(patched) => patched,
             Err(why) => {
                 self.answer_patch(call, Err(why)).await;
-                return Ok(());
+                return Ok(None);
             }
         };
         let shown = format!("apply_patch {} {path}", verb(&call.operation));
@@ -315,7 +317,7 @@ impl Run<'_> {
         self.answer_patch(call, result).await;
         let did = Did { tool: "apply_patch", commands: &[shown], output: &[], profile, fuel };
         let proposal = self.book(did, done.ok(), place).await;
-        self.ask_about(item, place, proposal, Vec::new()).await
+        Ok(proposal.map(|proposal| about(item, place, proposal, Vec::new())))
     }
 
     fn narrow(&self) -> crate::base::Limits {
@@ -324,9 +326,7 @@ impl Run<'_> {
     }
 
     async fn answer_patch(&mut self, call: &ApplyPatchCall, result: Result<String, String>) {
-        let answer = named(patch_output(call, result));
-        self.out.put(answer.clone()).await;
-        self.remember([answer]);
+        self.out.put(named(patch_output(call, result))).await;
     }
 
     /// The path that an operation changes, and what changes it.
@@ -359,79 +359,12 @@ impl Run<'_> {
         let bytes = containers.read_file(&state, path.as_bytes()).await.map_err(|error| error.to_string())?;
         String::from_utf8(bytes.into()).map_err(|_| format!("{path} is not text in UTF-8"))
     }
+}
 
-    /// Goes on with what waited for a person: what may run now is run, and the model is told of the rest.
-    pub async fn resume(&mut self) -> Go<()> {
-        let said: Vec<Item> = self.request.context.iter().chain(&self.request.input).cloned().collect();
-        for (at, item) in said.iter().enumerate() {
-            let Item::McpApprovalRequest(request) = item else { continue };
-            let is_response = |item: &&Item| match item {
-                Item::McpApprovalResponse(response) => response.approval_request_id == request.id,
-                _ => false,
-            };
-            // What an earlier response was told of, that one went on with.
-            if self.request.context.iter().any(|item| is_response(&item)) {
-                continue;
-            }
-            let is_asked_about = |item: &&Item| match item {
-                // Others that were being written when the response ended.
-                Item::ShellCall(call) => call.status != Some(Status::Incomplete),
-                item => matches!(item, Item::ApplyPatchCall(_)),
-            };
-            let call = said[..at].iter().rev().find(is_asked_about);
-            let id = call.and_then(Item::call_id);
-            let answers = |items: &[Item]| items.iter().any(|item| !item.is_call() && item.call_id() == id);
-            // An earlier response has run it since, or has said that it is not run.
-            if id.is_some() && answers(&said[at..]) {
-                continue;
-            }
-            let response = match self.request.input.iter().find(is_response) {
-                Some(Item::McpApprovalResponse(response)) => Some(response),
-                _ => None,
-            };
-            let answer = self.request.judge.answer(&request.id, response).await.map_err(End::Failed)?;
-            // There are clients that send the question without the call that it is about.
-            let (Answer::Run { call, .. } | Answer::Applied { call, .. } | Answer::Refused { call, .. }) = &answer;
-            let is_answered = said.iter().any(|item| !item.is_call() && item.call_id() == call.call_id());
-            if !said.iter().any(|item| item.is_call() && item.call_id() == call.call_id()) {
-                self.remember([call.clone()]);
-            }
-            self.take_answer(answer, response, is_answered).await?;
-        }
-        Ok(())
-    }
-
-    async fn take_answer(
-        &mut self,
-        answer: Answer,
-        response: Option<&McpApprovalResponse>,
-        is_answered: bool,
-    ) -> Go<()> {
-        let note = match answer {
-            Answer::Run { .. } if is_answered => return Ok(()),
-            Answer::Run { call, container, profile } => {
-                self.earlier = Some(container);
-                let place = self.place().await?;
-                if self.earlier.as_ref() != Some(&place.id) {
-                    let why = format!("It was approved for another container than {}.", place.id);
-                    self.refuse(&call, &why).await;
-                    return Ok(());
-                }
-                return self.run_item(&call, &place, &profile).await;
-            }
-            Answer::Refused { call, reason } if !is_answered => {
-                self.refuse(&call, &reason).await;
-                return Ok(());
-            }
-            Answer::Refused { reason, .. } => format!("[What the last call changed was not kept: {reason}]"),
-            Answer::Applied { .. } => "[What the last call changed was approved and is kept.]".to_owned(),
-        };
-        // A response is told in words by itself.
-        if response.is_none() {
-            self.remember([Item::Message(Message::user(note))]);
-        }
-        Ok(())
-    }
+/// Whether a proposal is to be kept.
+fn about(item: &Item, place: &Place, proposal: String, output: Vec<CommandOutput>) -> Question {
+    let (item, container, reason) = (item.clone(), place.id.clone(), "It changes files.".to_owned());
+    Question { item, container, reason, proposal: Some(proposal), output }
 }
 
 /// A shell call of which nothing is told yet: where it runs is, when it does.

@@ -98,21 +98,19 @@ impl Governor {
     }
 
     async fn answer_of(&self, approval: Approval) -> Result<Answer, ApprovalError> {
-        let Approval { id, container_id: container, call, status, note, proposal_id, output, .. } = approval;
+        let Approval { id, container_id: container, call, status, note, proposal_id, .. } = approval;
+        let has_run = proposal_id.is_some();
+        let why = match (status, has_run) {
+            (ApprovalStatus::Approved, false) if self.approvals.take(&id, self.owner.as_deref()).await? => {
+                return Ok(Answer::Run { call, container, profile: self.policy.profile().approved(), note });
+            }
+            (ApprovalStatus::Approved, _) => return Ok(Answer::Done { call, note }),
+            (ApprovalStatus::Declined, _) => "A person has declined it",
+            (ApprovalStatus::Pending | ApprovalStatus::Lapsed, true) => "It was not applied",
+            (ApprovalStatus::Pending | ApprovalStatus::Lapsed, false) => "It was not run, nothing was changed",
+        };
         let note = note.map_or_else(String::new, |note| format!(": {note}"));
-        match status {
-            ApprovalStatus::Approved if proposal_id.is_some() => Ok(Answer::Applied { call, output }),
-            ApprovalStatus::Approved if self.approvals.take(&id, self.owner.as_deref()).await? => {
-                Ok(Answer::Run { call, container, profile: self.policy.profile().approved() })
-            }
-            ApprovalStatus::Approved => {
-                Ok(Answer::Refused { call, reason: "It was approved, and was run before: it is run only once.".into() })
-            }
-            ApprovalStatus::Declined => Ok(Answer::Refused { call, reason: format!("A person has declined it{note}") }),
-            ApprovalStatus::Pending | ApprovalStatus::Lapsed => {
-                Ok(Answer::Refused { call, reason: format!("It was not run, nothing was changed{note}") })
-            }
-        }
+        Ok(Answer::Refused { call, reason: format!("{why}{note}"), has_run })
     }
 }
 
@@ -132,12 +130,13 @@ impl Judge for Governor {
         &'a self,
         request_id: &'a str,
         response: Option<&'a McpApprovalResponse>,
-    ) -> BoxFuture<'a, Result<Answer, Failure>> {
+    ) -> BoxFuture<'a, Result<Option<Answer>, Failure>> {
         Box::pin(async move {
-            self.outcome(request_id, response).await.map_err(|error| match error {
-                ApprovalError::NotFound(_) => Failure::prompt(error.to_string()),
-                error => Failure::server(error.to_string()),
-            })
+            match self.outcome(request_id, response).await {
+                Ok(answer) => Ok(Some(answer)),
+                Err(ApprovalError::NotFound(_)) => Ok(None),
+                Err(error) => Err(Failure::server(error.to_string())),
+            }
         })
     }
 }

@@ -6,21 +6,22 @@ use super::item::{CommandOutput, Item, McpApprovalResponse};
 use super::response::Failure;
 use crate::container::Profile;
 
-/// Decides on calls. `run.rs` asks [`Judge::judge`] before a call, [`Judge::ask`] when a person has to be asked, and [`Judge::answer`] at the
-/// beginning of the next response, about each approval that is still open in what was said before.
+/// Decides on calls. [`Judge::judge`] is asked before a call, [`Judge::ask`] when a person has to be, and [`Judge::answer`] at the beginning of a
+/// response about each question in what was said before.
 pub trait Judge: Send + Sync {
     /// What is to become of a call.
     fn judge<'a>(&'a self, call: &'a Call<'a>) -> BoxFuture<'a, Verdict>;
 
-    /// Keeps a question for a person; returns the `mcp_approval_request` that ends the response.
+    /// Keeps a question for a person; returns the `mcp_approval_request` that asks it.
     fn ask(&self, question: Question) -> BoxFuture<'_, Result<Item, Failure>>;
 
-    /// What has become of a question: `request_id` is that of its item, `response` what the client says to it, if it does.
+    /// What has become of a question: `request_id` is that of its item, `response` what the client says to it, if it does. `None`: nothing is known
+    /// of it, or not any more.
     fn answer<'a>(
         &'a self,
         request_id: &'a str,
         response: Option<&'a McpApprovalResponse>,
-    ) -> BoxFuture<'a, Result<Answer, Failure>>;
+    ) -> BoxFuture<'a, Result<Option<Answer>, Failure>>;
 }
 
 /// A call that the model has made, and that would run here.
@@ -75,20 +76,24 @@ pub enum Answer {
         container: String,
         /// What it may do to files; nobody is asked again.
         profile: Profile,
+        /// Why, if the person said so.
+        note: Option<String>,
     },
-    /// Its proposal was applied.
-    Applied {
+    /// It was approved, and what was approved has been done: its proposal was applied, or it was run before.
+    Done {
         /// The `shell_call` or `apply_patch_call`.
         call: Item,
-        /// What was kept of the question.
-        output: Vec<CommandOutput>,
+        /// Why, if the person said so.
+        note: Option<String>,
     },
-    /// A person has refused, or nobody has decided yet: it is not run, and nothing of its proposal is kept.
+    /// A person has refused, or nobody has decided: it is not run, and nothing of its proposal is kept.
     Refused {
         /// The `shell_call` or `apply_patch_call`.
         call: Item,
         /// For the model.
         reason: String,
+        /// Whether it ran in a fork: then the model has its output.
+        has_run: bool,
     },
 }
 
@@ -106,10 +111,9 @@ impl Judge for AllowAll {
 
     fn answer<'a>(
         &'a self,
-        request_id: &'a str,
+        _: &'a str,
         _: Option<&'a McpApprovalResponse>,
-    ) -> BoxFuture<'a, Result<Answer, Failure>> {
-        let unknown = Failure::prompt(format!("no approval was asked for under {request_id}"));
-        Box::pin(std::future::ready(Err(unknown)))
+    ) -> BoxFuture<'a, Result<Option<Answer>, Failure>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 }

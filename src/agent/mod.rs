@@ -5,8 +5,8 @@
 //! [`Workplace`] (containers, files, permission, books) and a [`Judge`] (policy and approvals).
 //!
 //! **How a response is made.** `prompt` makes of the items what the model is asked; a [`Model`] answers in pieces, a *step*; `step` makes items
-//! and events of them. Calls of the client's functions end the response. Calls of the shell and of `apply_patch` run here: `run` asks
-//! [`Judge::judge`] before each, `shell` and `patch` carry it out in a container, and the next step sees the output. `compaction` puts a
+//! and events of them, `act` sees to its calls. Those of the client's functions end the response. Those of the shell and of `apply_patch` run here: `carry` asks
+//! [`Judge::judge`] before each, `shell` and `patch` do it in a container, and the next step sees the output. `resume` goes on with what waited for a person. `compaction` puts a
 //! sealed summary in the place of what came before when the prompt grows too long.
 //!
 //! **Where.** `item` and `response`, `event`: the wire's words. `model`: who answers. `request`, `workplace`, `judge`, `budget`, `cancel`: what a
@@ -15,6 +15,7 @@
 //! **Invariants.** [`Agent::run`] never fails: what goes wrong is the response's status. Every item that was added is done before the response
 //! ends. What an item shows has been run exactly so. Everything that a model or a command can make longer has a bound.
 
+mod act;
 pub mod approval;
 mod artifacts;
 mod attached;
@@ -37,6 +38,7 @@ mod policy;
 mod prompt;
 mod request;
 pub mod response;
+mod resume;
 mod retell;
 pub mod rules;
 mod run;

@@ -68,19 +68,33 @@ impl Output<'_> {
     pub async fn show_command(&mut self, output_index: usize, piece: Piece) {
         let Some(Item::ShellCall(call)) = self.response.output.get_mut(output_index) else { return };
         let commands = &mut call.action.commands;
-        if piece == Piece::Begun {
-            commands.push(String::new());
-        }
-        let Some(command_index) = commands.len().checked_sub(1) else { return };
-        let what = match piece {
-            Piece::Begun => What::CommandAdded { output_index, command_index, command: String::new() },
-            Piece::Text(delta) => {
-                commands[command_index].push_str(&delta);
-                What::CommandDelta { output_index, command_index, delta }
+        match piece {
+            Piece::Begun => {
+                let command_index = commands.len();
+                commands.push(String::new());
+                self.command_done(output_index, command_index.checked_sub(1)).await;
+                self.send(What::CommandAdded { output_index, command_index, command: String::new() }).await;
             }
-            Piece::Done => What::CommandDone { output_index, command_index, command: commands[command_index].clone() },
-        };
-        self.send(what).await;
+            Piece::Text(delta) => {
+                let Some(command_index) = commands.len().checked_sub(1) else { return };
+                commands[command_index].push_str(&delta);
+                self.send(What::CommandDelta { output_index, command_index, delta }).await;
+            }
+        }
+    }
+
+    /// Tells that a command of a shell call is whole. That the last one is shows only when the whole call does.
+    async fn command_done(&mut self, output_index: usize, command_index: Option<usize>) {
+        let Some(command_index) = command_index else { return };
+        let Some(command) = self.commands(output_index).get(command_index).cloned() else { return };
+        self.send(What::CommandDone { output_index, command_index, command }).await;
+    }
+
+    /// Ends a shell call of which all commands have been told.
+    pub async fn call_done(&mut self, output_index: usize, item: Item) {
+        let last = self.commands(output_index).len().checked_sub(1);
+        self.command_done(output_index, last).await;
+        self.done(output_index, item).await;
     }
 
     /// The commands of a shell call, as far as they have been told.

@@ -8,12 +8,10 @@ const KEY: usize = 16;
 /// What has come of a command.
 #[derive(Debug, PartialEq)]
 pub(super) enum Piece {
-    /// It begins.
+    /// It begins: the one before it is whole.
     Begun,
     /// More of the one that began last.
     Text(String),
-    /// It is whole.
-    Done,
 }
 
 /// Reads arguments piece by piece. What is not as expected ends the reading: nothing more is told.
@@ -112,7 +110,7 @@ impl Partial {
     fn inside(&mut self, of: Of, c: char, told: &mut Vec<Piece>) {
         let c = match self.escape {
             Escape::None if c == '\\' => return self.escape = Escape::Begun,
-            Escape::None if c == '"' => return self.close(of, told),
+            Escape::None if c == '"' => return self.close(of),
             Escape::None => Some(c),
             Escape::Begun => {
                 self.escape = Escape::None;
@@ -157,13 +155,9 @@ impl Partial {
         }
     }
 
-    fn close(&mut self, of: Of, told: &mut Vec<Piece>) {
+    fn close(&mut self, of: Of) {
         self.string = None;
-        self.is_over = self.half.is_some();
-        if of == Of::Command && !self.is_over {
-            told.push(Piece::Done);
-            self.is_over = !self.in_list;
-        }
+        self.is_over = self.half.is_some() || of == Of::Command && !self.in_list;
     }
 }
 
@@ -171,20 +165,19 @@ impl Partial {
 mod tests {
     use super::*;
 
-    /// The commands that arguments told in pieces of so many characters hold, and how many of them are whole.
-    fn read(arguments: &str, size: usize) -> (Vec<String>, usize) {
-        let (mut partial, mut commands, mut whole) = (Partial::default(), Vec::<String>::new(), 0);
+    /// The commands that arguments told in pieces of so many characters hold.
+    fn read(arguments: &str, size: usize) -> Vec<String> {
+        let (mut partial, mut commands) = (Partial::default(), Vec::<String>::new());
         let all: Vec<char> = arguments.chars().collect();
         for piece in all.chunks(size) {
             for piece in partial.push(&piece.iter().collect::<String>()) {
                 match piece {
                     Piece::Begun => commands.push(String::new()),
                     Piece::Text(text) => commands.last_mut().expect("it has begun").push_str(&text),
-                    Piece::Done => whole += 1,
                 }
             }
         }
-        (commands, whole)
+        commands
     }
 
     #[test]
@@ -197,30 +190,30 @@ mod tests {
             let value: serde_json::Value = serde_json::from_str(&arguments).expect("it is JSON");
             assert_eq!(value["commands"], serde_json::json!(commands));
             for size in 1..arguments.len() {
-                assert_eq!(read(&arguments, size), (commands.map(str::to_owned).to_vec(), 3), "in pieces of {size}");
+                assert_eq!(read(&arguments, size), commands, "in pieces of {size}");
             }
         }
-        assert_eq!(read(r#"{"command":"a","commands":["b"]}"#, 3), (vec!["a".to_owned()], 1));
+        assert_eq!(read(r#"{"command":"a","commands":["b"]}"#, 3), ["a"]);
     }
 
     #[test]
     fn what_is_not_expected_ends_the_reading() {
-        for (arguments, commands, whole) in [
-            (r#"["commands", "a"]"#, vec![], 0),
-            (r#"{"commands": {"commands": "a"}}"#, vec![], 0),
-            (r#"{"commands": ["a", 1, "b"]}"#, vec!["a"], 1),
-            (r#"{"commands": ["a", ["b"]]}"#, vec!["a"], 1),
-            (r#"{"commands": null, "x": "y"}"#, vec![], 0),
-            (r#"{"commands": ["a\ud83d!", "b"]}"#, vec!["a"], 0),
-            (r#"{"commands": ["a\q", "b"]}"#, vec!["a"], 0),
-            (r#"{"commands": ["a"#, vec!["a"], 0),
-            (r#"{"commands": ["a"], "commands": ["b"]}"#, vec!["a"], 1),
-            ("ls -l \"a\"", vec![], 0),
-        ] {
-            let commands: Vec<String> = commands.into_iter().map(str::to_owned).collect();
-            assert_eq!(read(arguments, 1), (commands, whole), "{arguments}");
+        let cases: [(&str, &[&str]); _] = [
+            (r#"["commands", "a"]"#, &[]),
+            (r#"{"commands": {"commands": "a"}}"#, &[]),
+            (r#"{"commands": ["a", 1, "b"]}"#, &["a"]),
+            (r#"{"commands": ["a", ["b"]]}"#, &["a"]),
+            (r#"{"commands": null, "x": "y"}"#, &[]),
+            (r#"{"commands": ["a\ud83d!", "b"]}"#, &["a"]),
+            (r#"{"commands": ["a\q", "b"]}"#, &["a"]),
+            (r#"{"commands": ["a"#, &["a"]),
+            (r#"{"commands": ["a"], "commands": ["b"]}"#, &["a"]),
+            ("ls -l \"a\"", &[]),
+        ];
+        for (arguments, commands) in cases {
+            assert_eq!(read(arguments, 1), commands, "{arguments}");
         }
         let many = format!(r#"{{"commands":[{}"x"]}}"#, r#""x","#.repeat(COMMANDS));
-        assert_eq!(read(&many, 7).0.len(), COMMANDS);
+        assert_eq!(read(&many, 7).len(), COMMANDS);
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn render(items: &[Item]) -> Vec<Item> {
     rendered
 }
 
-/// A person's decision, in words.
+/// A person's decision, in words. Of those whose outcome is known `resume.rs` tells that in their place.
 fn told(response: &McpApprovalResponse) -> Item {
     let reason = response.reason.as_deref().filter(|reason| !reason.is_empty());
     let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));

@@ -78,13 +78,23 @@ fn about(told: &mut Vec<What>, output_index: usize, item: &Item) {
         Item::FunctionCall(call) => {
             let (name, arguments) = (call.name.clone(), call.arguments.clone());
             told.push(What::ArgumentsDelta { item_id: item_id.clone(), output_index, delta: arguments.clone() });
-            told.push(What::ArgumentsDone { item_id, output_index, name, arguments });
+            if call.status != Some(Status::Incomplete) {
+                told.push(What::ArgumentsDone { item_id, output_index, name, arguments });
+            }
         }
         Item::CustomToolCall(call) => {
             told.push(What::InputDelta { item_id: item_id.clone(), output_index, delta: call.input.clone() });
-            told.push(What::InputDone { item_id, output_index, input: call.input.clone() });
+            if call.status != Some(Status::Incomplete) {
+                told.push(What::InputDone { item_id, output_index, input: call.input.clone() });
+            }
         }
-        Item::ShellCall(call) => told.extend(commands(output_index, &call.action.commands)),
+        Item::ShellCall(call) => {
+            told.extend(commands(output_index, &call.action.commands));
+            // What was cut off, or is not what the model meant.
+            if call.status == Some(Status::Incomplete) && !call.action.commands.is_empty() {
+                told.pop();
+            }
+        }
         Item::ShellCallOutput(output) => outputs(told, &item_id, output_index, &output.output),
         Item::Compaction(_) => told.push(What::Compacting { item_id, output_index }),
         _ => {}
@@ -95,11 +105,10 @@ fn about(told: &mut Vec<What>, output_index: usize, item: &Item) {
 pub(super) fn commands(output_index: usize, commands: &[String]) -> impl Iterator<Item = What> {
     commands.iter().enumerate().flat_map(move |(command_index, command)| {
         let (delta, command) = (command.clone(), command.clone());
-        [
-            What::CommandAdded { output_index, command_index, command: String::new() },
-            What::CommandDelta { output_index, command_index, delta },
-            What::CommandDone { output_index, command_index, command },
-        ]
+        let added = What::CommandAdded { output_index, command_index, command: String::new() };
+        let written = (!delta.is_empty()).then_some(What::CommandDelta { output_index, command_index, delta });
+        let done = What::CommandDone { output_index, command_index, command };
+        [added].into_iter().chain(written).chain([done])
     })
 }
 

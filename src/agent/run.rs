@@ -6,18 +6,17 @@ use std::sync::Arc;
 use super::artifacts::Artifacts;
 use super::attached::{self, Attached};
 use super::budget::Spent;
-use super::call::{self, Meant};
 use super::cancel::Cancelled;
 use super::compaction::{self, Opened};
 use super::event::Events;
-use super::item::{CallOutput, Content, FunctionCall, Item, Part};
-use super::model::{self, Finish, Model, ModelError, Models, Prompt, ToolChoice, ToolSpec, Usage, estimate_tokens};
+use super::item::{Item, Part, ShellCall, Status};
+use super::model::{self, Model, ModelError, Models, Prompt, ToolChoice, ToolSpec, Usage, estimate_tokens};
 use super::output::{End, Output};
 use super::prompt;
 use super::request::{Request, Tool};
 use super::response::{Failure, Reason, ResponseObject};
 use super::seal::{Keys, Sealer};
-use super::step::{self, Listener, OwnCall, Said, StepEnd};
+use super::step::{self, Listener, Said, StepEnd};
 use super::truncate::drop_oldest;
 use super::turns::Turns;
 use crate::container::Containers;
@@ -43,7 +42,7 @@ pub struct AgentConfig {
     pub output_chars: u64,
     /// The most that a model may ask for.
     pub most_output_chars: u64,
-    /// Invalid calls in a row after which a response fails.
+    /// Steps in a row with nothing but invalid calls after which a response fails.
     pub repairs: u32,
 }
 
@@ -80,6 +79,8 @@ pub(super) struct Run<'a> {
     /// The conversation as the model knows it, and about how many tokens that is.
     pub history: Vec<Item>,
     pub tokens: u64,
+    /// Items of the output that the conversation has taken in.
+    taken_in: usize,
     /// What a compaction left: before it has grown beyond this there is no other.
     pub grown_from: u64,
     pub artifacts: Artifacts,
@@ -90,10 +91,10 @@ pub(super) struct Run<'a> {
     pub container: Option<Place>,
     /// Calls that were carried out here.
     pub calls: u64,
-    /// Invalid calls in a row.
-    repairs: u32,
+    /// Steps in a row with nothing but invalid calls.
+    pub repairs: u32,
     /// Whether tools may still be called.
-    has_tools: bool,
+    pub has_tools: bool,
 }
 
 /// The container of a response.
@@ -189,6 +190,7 @@ impl Agent {
             spent: Spent::nothing(),
             history: Vec::new(),
             tokens: 0,
+            taken_in: 0,
             grown_from: 0,
             artifacts: Artifacts::default(),
             attached: Default::default(),
@@ -288,6 +290,7 @@ impl Run<'_> {
     pub fn set_history(&mut self, items: Vec<Item>) {
         self.tokens = count(self.request, &items);
         self.history = items;
+        self.taken_in = self.out.response.output.len();
     }
 
     /// Adds to the conversation as the model knows it.
@@ -298,12 +301,27 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the response may go on.
-    fn check(&mut self) -> Go<()> {
+    /// Takes what was put out since the last time into the conversation as the model knows it.
+    pub fn take_in(&mut self) {
+        // Calls that were not carried out are told as what the model wrote.
+        let is_given_up = |item: &&Item| matches!(item, Item::ShellCall(ShellCall { status: Some(status), .. }) if *status != Status::Completed);
+        let output = &self.out.response.output;
+        let new: Vec<Item> = output[self.taken_in..].iter().filter(|item| !is_given_up(item)).cloned().collect();
+        self.taken_in = output.len();
+        self.remember(new);
+    }
+
+    /// Whether anything more may be done.
+    pub fn may_go_on(&self) -> Go<()> {
         if self.cancelled.is_set() {
             return Err(End::Cancelled);
         }
-        self.spent.check(&self.request.budget).map_err(End::Failed)?;
+        self.spent.check(&self.request.budget).map_err(End::Failed)
+    }
+
+    /// Whether there may be another step.
+    fn check(&self) -> Go<()> {
+        self.may_go_on()?;
         if self.spent.steps >= self.request.budget.steps {
             return Err(End::Incomplete(Reason::MaxMessages));
         }
@@ -354,9 +372,8 @@ impl Run<'_> {
     async fn step(&mut self, choice: &ToolChoice) -> Go<Said> {
         let mut has_made_room = false;
         loop {
-            let first = self.out.response.output.len();
             let stream = self.model.generate(self.prompt(choice));
-            let is_shown = self.may_run();
+            let shown = self.calls_left();
             let tools = &self.request.tools;
             let is_clients = |called: &str| {
                 tools.iter().any(|tool| match tool {
@@ -369,100 +386,21 @@ impl Run<'_> {
                 artifacts: &mut self.artifacts,
                 sealer: self.request.seal_reasoning.then_some(&self.sealer),
                 is_clients: &is_clients,
-                is_shown,
+                shown,
             };
             let time_left = self.spent.time_left(&self.request.budget);
             let said = step::listen(listener, stream, self.cancelled, time_left).await;
             self.spent.steps += 1;
             self.spent.usage += said.usage;
-            // Calls of the shell are said when they are carried out.
-            let made = self.out.response.output[first..].iter().filter(|item| !matches!(item, Item::ShellCall(_)));
-            let made: Vec<Item> = made.cloned().collect();
-            self.remember(made);
             match &said.end {
                 StepEnd::Failed(ModelError::ContextLength { .. }) if !has_made_room => {
                     has_made_room = true;
+                    self.take_in();
                     self.make_room().await?;
                 }
                 _ => return Ok(said),
             }
         }
-    }
-
-    /// Does what a step asks for.
-    async fn act(&mut self, said: Said) -> Go<()> {
-        match said.end {
-            StepEnd::Cancelled => return Err(End::Cancelled),
-            StepEnd::OutOfTime => {
-                self.spent.check(&self.request.budget).map_err(End::Failed)?;
-                return Ok(());
-            }
-            StepEnd::Failed(error) => return Err(End::Failed(failure(&error))),
-            StepEnd::Finished(Finish::Length) => return Err(End::Incomplete(Reason::MaxOutputTokens)),
-            StepEnd::Finished(Finish::ContentFilter) => return Err(End::Incomplete(Reason::ContentFilter)),
-            StepEnd::Finished(Finish::Stop) => {}
-        }
-        if said.calls.is_empty() || !self.has_tools {
-            return Err(End::Completed);
-        }
-        let mut is_clients_turn = said.has_client_calls;
-        for call in said.calls {
-            if self.cancelled.is_set() {
-                return Err(End::Cancelled);
-            }
-            match call::understand(&call, &self.request.tools) {
-                Ok(_) if self.request.head.max_tool_calls.is_some_and(|most| self.calls >= most) => {
-                    self.has_tools = false;
-                    self.answer(&call, "No more tool calls are allowed in this response. Answer with what you have.");
-                }
-                Ok(meant) if self.is_shown_right(&call, &meant) => {
-                    self.repairs = 0;
-                    self.calls += 1;
-                    is_clients_turn |= self.carry_out(call, meant).await?;
-                }
-                Ok(_) => self.repair(&call, "The arguments name their commands twice.").await?,
-                Err(why) => self.repair(&call, &why).await?,
-            }
-        }
-        if is_clients_turn { Err(End::Completed) } else { Ok(()) }
-    }
-
-    /// Whether the shell may be called.
-    fn may_run(&self) -> bool {
-        let has_shell = self.request.tools.iter().any(|tool| matches!(tool, Tool::Shell(_)));
-        let is_left = self.request.head.max_tool_calls.is_none_or(|most| self.calls < most);
-        self.has_tools && has_shell && is_left
-    }
-
-    /// Whether clients have been shown what a call turned out to mean, if they have been shown anything.
-    fn is_shown_right(&self, call: &OwnCall, meant: &Meant) -> bool {
-        match (call.shown, meant) {
-            (Some(shown), Meant::Shell(action)) => self.out.commands(shown) == action.commands,
-            _ => true,
-        }
-    }
-
-    /// Tells the model what is wrong with a call; clients see at most that it is not carried out.
-    async fn repair(&mut self, call: &OwnCall, why: &str) -> Go<()> {
-        if let Some(shown) = call.shown {
-            self.out.give_up(shown).await;
-        }
-        self.repairs += 1;
-        if self.repairs > self.agent.config.repairs {
-            let message = format!("The model made {} invalid tool calls in a row, the last: {why}", self.repairs);
-            return Err(End::Failed(Failure::server(message)));
-        }
-        self.answer(call, why);
-        Ok(())
-    }
-
-    /// Answers a call that clients see nothing of.
-    fn answer(&mut self, call: &OwnCall, text: &str) {
-        let (call_id, name) = (call.call_id.clone(), call::name(&call.kind).to_owned());
-        let made =
-            FunctionCall { id: None, call_id: call_id.clone(), name, arguments: call.arguments.clone(), status: None };
-        let output = CallOutput { id: None, call_id, output: Content::Text(text.to_owned()), status: None };
-        self.remember([Item::FunctionCall(made), Item::FunctionCallOutput(output)]);
     }
 }
 

@@ -16,6 +16,7 @@ use super::output::{Output, named};
 use super::partial::{Partial, Piece};
 use super::retell::part_done;
 use super::seal::Sealer;
+use crate::base::id;
 
 /// Bytes that one step may say; what says more is cut off there.
 const STEP_BYTES: usize = 16 << 20;
@@ -59,8 +60,8 @@ pub(super) struct Listener<'s, 'e> {
     pub sealer: Option<&'s Sealer>,
     /// Whether a tool of this name is the client's.
     pub is_clients: &'s (dyn Fn(&str) -> bool + Sync),
-    /// Whether a call of the shell is shown while it is written. Of several calls the first is: the others come after its output.
-    pub is_shown: bool,
+    /// How many calls of the shell are shown while they are written.
+    pub shown: u64,
 }
 
 /// An item that text is added to.
@@ -220,6 +221,7 @@ impl Listening<'_, '_> {
 
     async fn call(&mut self, index: usize, call_id: String, kind: CallKind) {
         self.close_all(false).await;
+        let call_id = if self.has_call(&call_id) { id::new("call_") } else { call_id };
         let status = Some(Status::InProgress);
         let item = match kind {
             CallKind::Custom(name) if (self.with.is_clients)(&name) => {
@@ -230,9 +232,10 @@ impl Listening<'_, '_> {
             }
             // Items are made of these when they are whole and can be carried out.
             kind => {
-                let is_first = !self.calls.values().any(|call| matches!(call, Begun::Own { .. }));
-                let is_shown = self.with.is_shown && is_first && kind == CallKind::Shell;
-                let commands = is_shown.then(Box::default);
+                // What follows a call that is not shown is not either: it would come before that.
+                self.with.shown = if kind == CallKind::Shell { self.with.shown } else { 0 };
+                let commands = (self.with.shown > 0).then(Box::default);
+                self.with.shown = self.with.shown.saturating_sub(1);
                 let call = OwnCall { call_id, kind, arguments: String::new(), shown: None };
                 self.calls.insert(index, Begun::Own { call, commands, is_done: false });
                 return;
@@ -241,6 +244,12 @@ impl Listening<'_, '_> {
         let item = named(item);
         let index_of_item = self.with.out.add(item.clone()).await;
         self.calls.insert(index, Begun::Client { index: index_of_item, item });
+    }
+
+    /// Whether the response has a call with this id: what pairs calls with outputs is there once, whatever the upstream does.
+    fn has_call(&self, id: &str) -> bool {
+        let is_own = |begun: &Begun| matches!(begun, Begun::Own { call, .. } if call.call_id == id);
+        self.calls.values().any(is_own) || self.with.out.response.output.iter().any(|item| item.call_id() == Some(id))
     }
 
     async fn arguments(&mut self, index: usize, text: String) {

@@ -226,10 +226,15 @@ impl Events for Run {
             What::Created { response } | What::Queued { response } | What::InProgress { response } => {
                 self.log().object = Some(*response);
             }
-            What::ItemDone { item, .. } => {
+            What::ItemAdded { item, .. } => {
                 if let Some(object) = &mut self.log().object {
                     object.output.push(item);
                 }
+            }
+            What::ItemDone { output_index, item } => {
+                let mut log = self.log();
+                let place = log.object.as_mut().and_then(|object| object.output.get_mut(output_index));
+                place.into_iter().for_each(|place| *place = item.clone());
             }
             _ => {}
         }

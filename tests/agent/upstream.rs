@@ -105,8 +105,24 @@ pub fn events(chunks: &[&str]) -> Vec<String> {
     chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect()
 }
 
+/// Refuses, as services do, a conversation in which calls are not answered right after they were made, each once.
+fn check_answered(messages: &[Value]) {
+    let mut due: Vec<&Value> = Vec::new();
+    for message in messages {
+        if message["role"] == "tool" {
+            let at = due.iter().position(|id| **id == message["tool_call_id"]);
+            due.remove(at.unwrap_or_else(|| panic!("an answer without a call: {message}")));
+            continue;
+        }
+        assert!(due.is_empty(), "calls without answers: {due:?}");
+        due.extend(message["tool_calls"].as_array().into_iter().flatten().map(|call| &call["id"]));
+    }
+    assert!(due.is_empty(), "calls without answers: {due:?}");
+}
+
 async fn answer(State(state): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let body = serde_json::from_slice(&body).expect("requests are JSON");
+    let body: Value = serde_json::from_slice(&body).expect("requests are JSON");
+    check_answered(body["messages"].as_array().map_or(&[], Vec::as_slice));
     state.asked.lock().expect("nobody panicked").push(Asked { path: uri.path().to_owned(), headers, body });
     let reply = state.replies.lock().expect("nobody panicked").next().expect("it is asked too often");
     let guard = GivenUp(Some(Arc::clone(&state)));

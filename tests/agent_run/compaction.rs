@@ -122,6 +122,20 @@ async fn a_prompt_that_turns_out_too_long_is_compacted_and_asked_again() {
 }
 
 #[tokio::test]
+async fn work_that_outgrows_the_window_goes_on_though_nobody_asked_for_compaction() {
+    let house = House::with_window(4000, |prompt| worker(prompt, 60)).await;
+    let request = house.request(json!("Find the vault's code, then count."));
+    assert_eq!((request.head.truncation.as_str(), request.compact_threshold), ("disabled", None));
+    let (response, _) = house.run(request).await;
+    assert_eq!((response.status, text(&response)), (Status::Completed, format!("The code is {FACT}.")));
+    assert!(kinds(&response).contains(&"compaction"), "clients see it");
+    for prompt in house.asked() {
+        let tokens = estimate_tokens(&prompt.items);
+        assert!(tokens < 4000, "a prompt of {tokens} tokens");
+    }
+}
+
+#[tokio::test]
 async fn what_is_oldest_is_left_out_if_that_is_asked_for() {
     let house = House::with_window(3000, |prompt| worker(prompt, 40)).await;
     let request = |truncation: &str, threshold| {

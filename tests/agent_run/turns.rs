@@ -114,7 +114,7 @@ async fn invalid_calls_are_repaired_but_not_for_ever() {
     let house = House::new(|_| call(function("browse"), "{}")).await;
     let (response, events) = house.run(house.request(json!("Go"))).await;
     assert_eq!((response.status, response.output.len(), house.asked().len()), (Status::Failed, 0, 4));
-    assert!(response.error.expect("it failed").message.contains("4 invalid tool calls"));
+    assert!(response.error.expect("it failed").message.contains("invalid tool calls in 4 steps in a row"));
     assert_eq!(names(&events), ["response.created", "response.in_progress", "response.failed"]);
 }
 

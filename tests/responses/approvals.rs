@@ -19,12 +19,6 @@ text = "after approval: done"
 when = { user = "[The call that waited for approval was approved" }
 text = "after approval: go on"
 [[turn]]
-when = { user = "approved and is kept" }
-text = "it was kept"
-[[turn]]
-when = { user = "not kept" }
-text = "it was not kept"
-[[turn]]
 when = { user = "was refused" }
 text = "it was refused"
 [[turn]]
@@ -178,7 +172,7 @@ fn what_is_declined_is_undone_and_what_changes_nothing_needs_nobody() {
 fn somebody_else_may_decide_and_the_next_request_goes_on() {
     let server = server(ApiConfig::default(), []);
     let mut client = server.client();
-    for (approve, says) in [(true, "it was kept"), (false, "it was not kept")] {
+    for (approve, says) in [(true, "after approval: go on"), (false, "it was refused")] {
         let mut talk = Talk::new(&mut client, json!({ "profile": "propose-writes" }));
         let (id, _) = asked(&talk.say(json!("write")));
         let decided = talk.client.post(&format!("/v1/approvals/{id}"), &json!({ "approve": approve })).ok();

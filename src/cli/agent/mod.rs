@@ -141,16 +141,17 @@ impl Work {
             let response = self.respond(context.clone(), input.clone(), &cancelled).await?;
             context.append(&mut input);
             context.extend(response.output.iter().cloned());
-            match (response.status, response.output.last()) {
-                (Status::Completed, Some(Item::McpApprovalRequest(request))) => {
-                    let shown = serde_json::from_str(&request.arguments).unwrap_or(Value::Null);
-                    let approve = self.decide(&shown)?;
-                    let id = request.id.clone();
-                    let answer = McpApprovalResponse { id: None, approval_request_id: id, approve, reason: None };
-                    input = vec![Item::McpApprovalResponse(answer)];
-                }
-                (Status::Completed, _) => return Ok(true),
-                (status, _) => {
+            for item in &response.output {
+                let Item::McpApprovalRequest(request) = item else { continue };
+                let shown = serde_json::from_str(&request.arguments).unwrap_or(Value::Null);
+                let (approve, id) = (self.decide(&shown)?, request.id.clone());
+                let answer = McpApprovalResponse { id: None, approval_request_id: id, approve, reason: None };
+                input.push(Item::McpApprovalResponse(answer));
+            }
+            match response.status {
+                Status::Completed if !input.is_empty() => {}
+                Status::Completed => return Ok(true),
+                status => {
                     let why = response.error.map(|error| error.message);
                     let why =
                         why.or_else(|| response.incomplete_details.map(|details| format!("{:?}", details.reason)));

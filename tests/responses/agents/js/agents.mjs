@@ -31,7 +31,7 @@ async function both(agent, input, more = {}) {
 async function hosted() {
   const result = await both(agent([auto]), 'List the files');
   assert.equal(result.finalOutput, 'Two files.');
-  assert.deepEqual(kinds(result), ['reasoning_item', ...Array(2).fill(['tool_call_item', 'tool_call_output_item']).flat(), 'message_output_item']);
+  assert.deepEqual(kinds(result), ['reasoning_item', ...Array(2).fill('tool_call_item'), ...Array(2).fill('tool_call_output_item'), 'message_output_item']);
   const { output } = result.newItems[4].rawItem;
   assert.deepEqual(output.map((one) => [one.stdout, one.stderr, one.outcome.exitCode]), [['', 'oops\n', 3], ['beside\n', '', 0]]);
   const again = await runner.run(agent([auto]), [...result.history, { role: 'user', content: 'Say hello' }]);
