@@ -18,16 +18,13 @@ impl Run<'_> {
     /// Does what a step asks for.
     pub async fn act(&mut self, said: Said) -> Go<()> {
         match said.end {
-            StepEnd::Cancelled => return Err(End::Cancelled),
-            StepEnd::OutOfTime => {
-                self.spent.check(&self.request.budget).map_err(End::Failed)?;
-                self.take_in();
-                return Ok(());
-            }
-            StepEnd::Failed(error) => return Err(End::Failed(failure(&error))),
+            StepEnd::Finished(Finish::Stop) => {}
             StepEnd::Finished(Finish::Length) => return Err(End::Incomplete(Reason::MaxOutputTokens)),
             StepEnd::Finished(Finish::ContentFilter) => return Err(End::Incomplete(Reason::ContentFilter)),
-            StepEnd::Finished(Finish::Stop) => {}
+            StepEnd::Failed(error) => return Err(End::Failed(failure(&error))),
+            StepEnd::Cancelled => return Err(End::Cancelled),
+            // The next look at the budget says so.
+            StepEnd::OutOfTime => return Ok(()),
         }
         if said.calls.is_empty() || !self.has_tools {
             return Err(End::Completed);

@@ -60,7 +60,7 @@ impl Agent {
         let refused = |message| Refusal { code: Some("invalid_value"), param: Some("input"), message };
         let opened = compaction::open(request.items, &sealer).map_err(refused)?;
         let window = model.context_window();
-        let question = compaction::question(&request.instructions, &opened.items, window);
+        let question = compaction::question(&request.instructions, &opened.items, window, window / 4);
         let (mut usage, mut summary) = (Usage::default(), String::new());
         let told = summarise(&*model, question, &mut summary, &mut usage, std::future::pending).await;
         told.map_err(|error| CompactError::Failed(failure(&error)))?;
@@ -117,7 +117,8 @@ impl Run<'_> {
         let item_id = item.id().unwrap_or_default().to_owned();
         let output_index = self.out.add(item.clone()).await;
         self.out.send(What::Compacting { item_id, output_index }).await;
-        let question = compaction::question(&self.request.instructions, &self.history, self.model.context_window());
+        let (window, room) = (self.model.context_window(), self.threshold() / 4);
+        let question = compaction::question(&self.request.instructions, &self.history, window, room);
         let (mut usage, mut summary) = (Usage::default(), String::new());
         let told = summarise(&*self.model, question, &mut summary, &mut usage, || self.cancelled.wait()).await;
         self.spent.steps += 1;
@@ -130,7 +131,7 @@ impl Run<'_> {
         // What was cut off stands for the conversation all the same: by what people said and the last steps.
         let summary = or_digest(summary, &self.history);
         let container = self.container.as_ref().map(|place| place.id.clone()).or_else(|| self.earlier.clone());
-        let (sealed, opened) = compaction::seal(&self.history, container, summary, self.threshold() / 4, &self.sealer);
+        let (sealed, opened) = compaction::seal(&self.history, container, summary, room, &self.sealer);
         if let (Item::Compaction(to), Item::Compaction(from)) = (&mut item, sealed) {
             to.encrypted_content = from.encrypted_content;
         }

@@ -76,8 +76,9 @@ fn last_container(items: &[Item]) -> Option<String> {
     })
 }
 
-/// What asks for a summary of a conversation; within `window` tokens.
-pub(super) fn question(instructions: &str, items: &[Item], window: u64) -> Prompt {
+/// What asks for a summary of a conversation; within `window` tokens. If it does not fit, the last steps are left out, of which about `room` tokens
+/// are kept as they are; then what is oldest.
+pub(super) fn question(instructions: &str, items: &[Item], window: u64, room: u64) -> Prompt {
     let task = Item::Message(Message::user(TASK));
     let mut items = prompt::render(items);
     items.push(task);
@@ -87,12 +88,13 @@ pub(super) fn question(instructions: &str, items: &[Item], window: u64) -> Promp
         items.iter_mut().for_each(shorten);
     }
     let mut excess = estimate_tokens(&items).saturating_sub(most);
+    let mut kept = room;
     while excess > 0 && items.len() > 2 {
-        let call = items.remove(1);
-        excess = excess.saturating_sub(estimate_tokens(std::slice::from_ref(&call)));
-        if let Some(id) = call.call_id() {
-            let id = id.to_owned();
-            items.retain(|item| item.call_id() != Some(id.as_str()));
+        let gone = items.remove(if kept > 0 { items.len() - 2 } else { 1 });
+        let tokens = estimate_tokens(std::slice::from_ref(&gone));
+        (excess, kept) = (excess.saturating_sub(tokens), kept.saturating_sub(tokens));
+        if gone.call_id().is_some() {
+            items.retain(|item| item.call_id() != gone.call_id());
         }
     }
     Prompt { instructions: instructions.to_owned(), items, ..Prompt::default() }
@@ -138,10 +140,6 @@ fn keep(items: &[Item], room: u64) -> (Vec<Item>, Vec<Item>) {
         left -= tokens(&items[begin - 1]);
         begin -= 1;
     }
-    // An output without its call means nothing.
-    while begin < items.len() && !items[begin].is_call() && items[begin].call_id().is_some() {
-        begin += 1;
-    }
     let is_summary = |message: &Message| message.text().starts_with(INTRODUCTION);
     let is_said = |item: &&Item| match item {
         Item::Message(message) => message.role != Role::Assistant && !is_summary(message),
@@ -158,8 +156,14 @@ fn keep(items: &[Item], room: u64) -> (Vec<Item>, Vec<Item>) {
         said.push(item.clone());
     }
     said.reverse();
-    let last = items[begin..].iter().filter(|item| !matches!(item, Item::CompactionTrigger {} | Item::Compaction(_)));
-    (said, last.cloned().collect())
+    let last = &items[begin..];
+    let is_call = |id: Option<&str>| last.iter().any(|item| item.is_call() && item.call_id() == id);
+    let is_kept = |item: &&Item| match item {
+        Item::CompactionTrigger {} | Item::Compaction(_) => false,
+        // An output without its call means nothing.
+        item => item.is_call() || item.call_id().is_none() || is_call(item.call_id()),
+    };
+    (said, last.iter().filter(is_kept).cloned().collect())
 }
 
 /// A summary for a model that has written none: the commands, with the beginning of what they printed.

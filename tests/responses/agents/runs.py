@@ -49,7 +49,7 @@ async def hosted():
     assert whole.final_output == "Two files." and len(whole.raw_responses) == 1
     names = [event.name for event in events if event.type == "run_item_stream_event"]
     assert names == ["reasoning_item_created", *["tool_called"] * 2, *["tool_output"] * 2, "message_output_created"], names
-    call, output = whole.new_items[3].raw_item, whole.new_items[4].raw_item
+    call, output = whole.new_items[2].raw_item, whole.new_items[4].raw_item
     assert (call["type"], output["type"], output["max_output_length"]) == ("shell_call", "shell_call_output", 4096)
     printed = [(one["stdout"], one["stderr"], one["outcome"]["exit_code"]) for one in output["output"]]
     assert printed == [("", "oops\n", 3), ("beside\n", "", 0)]
