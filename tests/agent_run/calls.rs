@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use crate::house::{Heard, House, answered, bash, finished, kinds, one_call, outputs, say, shell, text, written};
 
+/// Something happens.
+type Phase = fn(&What) -> bool;
+
 /// A step with a call for each of these commands.
 fn calls(commands: &[&str]) -> Vec<Result<Delta, ModelError>> {
     let call = |(index, command): (usize, &&str)| one_call(index, CallKind::Shell, &commands_of(&[command]));
@@ -253,7 +256,7 @@ async fn cancelling_ends_all_calls_wherever_they_are() {
     let second_is_written = |what: &What| matches!(what, What::CommandDelta { output_index: 1, .. });
     let first_runs = |what: &What| matches!(what, What::OutputDelta { output_index: 2, .. });
     let second_runs = |what: &What| matches!(what, What::OutputDelta { output_index: 3, .. });
-    let phases: [(fn(&What) -> bool, [bool; 2], usize); 3] =
+    let phases: [(Phase, [bool; 2], usize); 3] =
         [(second_is_written, [false, false], 0), (first_runs, [true, false], 1), (second_runs, [true, true], 2)];
     for (phase, was_run, ended) in phases {
         let script = || calls(&["echo a", "echo b; sleep 999"]);
@@ -353,7 +356,7 @@ async fn invalid_calls_beside_a_right_one_need_no_repair() {
 
 #[tokio::test]
 async fn a_run_that_is_dropped_with_calls_open_leaves_nothing_running() {
-    let phases: [(fn(&What) -> bool, bool); 3] = [
+    let phases: [(Phase, bool); 3] = [
         (|what| matches!(what, What::CommandDelta { output_index: 1, .. }), false),
         (|what| matches!(what, What::OutputDelta { output_index: 2, .. }), true),
         (|what| matches!(what, What::OutputDelta { output_index: 3, .. }), true),
