@@ -104,13 +104,14 @@ async def local():
     assert (await Runner.run(unstored, "Work here")).final_output == "It is one line."
 
 
-async def functions():
-    @function_tool
-    def get_weather(city: str) -> str:
-        """Tells the weather of a city."""
-        assert city == "Paris"
-        return "rain"
+@function_tool
+def get_weather(city: str) -> str:
+    """Tells the weather of a city."""
+    assert city == "Paris"
+    return "rain"
 
+
+async def functions():
     whole, _, _ = await both(agent(AUTO, get_weather), "Weather there")
     assert whole.final_output == "It rains in Paris."
     assert sorted(kinds(whole)) == sorted([*TURN, *TURN, "message_output_item"]), kinds(whole)
@@ -220,10 +221,11 @@ async def asked_here():
             assert streamed.final_output == said
 
 
-def watched(**more):
+def watched(beside=(), **more):
     """An agent whose every command waits for a person at the service; what it may do is said with its requests."""
     policy = ModelSettings(extra_body={"policy": {"default": "ask"}})
-    return agent(AUTO, HostedMCPTool(tool_config={"type": "mcp", "server_label": "coquina"}, **more), model_settings=policy)
+    asked = HostedMCPTool(tool_config={"type": "mcp", "server_label": "coquina"}, **more)
+    return agent(AUTO, asked, *beside, model_settings=policy)
 
 
 async def asked_there():
@@ -246,6 +248,19 @@ async def asked_there():
             assert [file.path async for file in client.containers.files.list(place)] == ["/mnt/data/note"] * approve
             again = await Runner.run(worker, [*result.to_input_list(), {"role": "user", "content": "Say hello"}])
             assert again.final_output == "Hello, world."
+    # A step with two calls that wait and one that is the client's.
+    for more in [{}, {"auto_previous_response_id": True}]:
+        worker = watched(beside=[get_weather])
+        result = await Runner.run(worker, "Do it all", **more)
+        state = result.to_state()
+        first, second = state.get_interruptions()
+        state.reject(first)
+        state.approve(second)
+        result = await Runner.run(worker, state)
+        assert result.final_output == "It rains on the second." and not result.interruptions, result.final_output
+        outputs = [item.raw_item["output"] for item in result.new_items if item.type == "tool_call_output_item"]
+        codes = [output[0]["outcome"]["exit_code"] for output in outputs if isinstance(output, list)]
+        assert codes == [126, 0] and len(outputs) == 3, outputs
     seen = []
 
     def decide(request):
