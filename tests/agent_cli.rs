@@ -107,6 +107,20 @@ fn changes_of_all_kinds_arrive_and_nothing_leaves_the_folder() {
 }
 
 #[test]
+fn each_call_of_a_step_that_waits_is_asked_about() {
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let script = scratch.path().join("script.toml");
+    let turns = "[[turn]]\nwhen = { output = \"two\" }\ntext = \"Both.\"\n[[turn]]\nshell = [\"rm -f x; echo one\", \"rm -f y; echo two\"]\n";
+    fs::write(&script, turns).expect("it is written");
+    let export = export(&script);
+    let rules = export.path().join("rules.toml");
+    fs::write(&rules, "[[rules]]\ndecision = \"ask\"\ncommand = \"rm\"\n").expect("it is written");
+    let (said, status) = agent(export.path(), &["--policy", &rules.display().to_string(), "--yes", "go"]);
+    assert_eq!((status, said.matches("This waits for you:").count()), (0, 2), "{said}");
+    assert!(said.contains("one\ntwo\n") && said.contains("Both."), "{said}");
+}
+
+#[test]
 fn without_a_model_it_says_what_to_do() {
     let scratch = tempfile::tempdir().expect("a scratch directory");
     fs::create_dir(scratch.path().join("export")).expect("it is made");

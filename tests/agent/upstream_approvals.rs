@@ -117,6 +117,29 @@ fn told(how: How, step: &[(&str, Value)], approve: &[bool], questions_for: &[usi
     (answers, words)
 }
 
+#[test]
+fn what_is_decided_elsewhere_and_what_is_not_decided_is_told_too() {
+    let runtime = Runtime::new().expect("a runtime starts");
+    let step = calls(&[shell("rm -f x; echo a"), shell("rm -f y; echo b")]);
+    let upstream = runtime.block_on(Upstream::with(vec![step, text(), text()]));
+    let server = Server::asking(upstream.models("chat", ""), ApiConfig::default(), []);
+    let mut talk = Talk::new(server.client(), How::Chain);
+    let first = talk.say(json!([{"role": "user", "content": "Go."}]));
+    let second = first["output"].as_array().and_then(|output| output.last()).expect("an item");
+    let path = format!("/v1/approvals/{}", second["id"].as_str().expect("an id"));
+    talk.client.post(&path, &json!({"approve": true})).ok();
+    talk.say(json!([{"role": "user", "content": "On."}]));
+    talk.say(json!([{"role": "user", "content": "And?"}]));
+    let prompts: Vec<Value> = upstream.asked().into_iter().map(|asked| asked.body["messages"].clone()).collect();
+    let told = |prompt: &Value| prompt.as_array().expect("a list")[2..].to_vec();
+    let [first, second, approved, on] = &told(&prompts[1])[..] else { panic!("{:#}", prompts[1]) };
+    has(first, "It was not run, nothing was changed: nobody has approved it");
+    has(second, "b\n");
+    has(approved, "was approved]");
+    has(on, "On.");
+    assert!(told(&prompts[2]).starts_with(&told(&prompts[1])), "what was told stays: {:#}", prompts[2]);
+}
+
 fn has(message: &Value, text: &str) {
     assert!(message["content"].as_str().expect("text").contains(text), "{text}: {message}");
 }
