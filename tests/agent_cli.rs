@@ -131,6 +131,54 @@ fn without_a_model_it_says_what_to_do() {
     assert!(status == 2 && said.contains("there is no such model"), "{status}: {said}");
 }
 
+/// Runs a program at a terminal and answers the first question mark after WORDS with a key: prints what it said, and exits as it did.
+const AT_A_TERMINAL: &str = r#"
+import os, pty, signal, sys
+words, key, program = sys.argv[1].encode(), sys.argv[2].encode(), sys.argv[3:]
+signal.alarm(60)
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(program[0], program)
+said, answered = b"", False
+while True:
+    try:
+        piece = os.read(fd, 4096)
+    except OSError:
+        break
+    said += piece
+    if not answered and words in said and b"[y/N]" in said:
+        answered = bool(os.write(fd, key))
+sys.stdout.buffer.write(said)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+#[test]
+fn ctrl_c_at_a_question_ends_it_and_applies_nothing() {
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let script = scratch.path().join("script.toml");
+    let turns = "[[turn]]\nwhen = { step = 1 }\nshell = [\"echo x > made\"]\n[[turn]]\ntext = \"Done.\"\n";
+    fs::write(&script, turns).expect("it is written");
+    let export = export(&script);
+    let at = |key: &str| {
+        let output = Command::new("python3")
+            .args(["-c", AT_A_TERMINAL, "Apply it?", key, env!("CARGO_BIN_EXE_coquina"), "agent", "x", "--dir"])
+            .arg(export.path().join("export"))
+            .env("COQUINA_IMAGE", image_dir())
+            .env("COQUINA_CONFIG", export.path().join("config.toml"))
+            .env_remove("COQUINA_MODEL_URL")
+            .stdin(Stdio::null())
+            .output()
+            .expect("python3 is there");
+        (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code())
+    };
+    let (said, status) = at("\x03");
+    assert!(status == Some(130) && said.contains("Nothing was applied."), "{status:?}: {said}");
+    assert!(!export.path().join("export/made").exists());
+    let (said, status) = at("y\n");
+    assert!(status == Some(0) && said.contains("1 of 1 changes applied."), "{status:?}: {said}");
+    assert!(export.path().join("export/made").exists());
+}
+
 /// What `coquina approvals` answers in JSON.
 fn approvals(store: &Path, words: &[&str]) -> (Value, i32) {
     let output = Command::new(env!("CARGO_BIN_EXE_coquina"))

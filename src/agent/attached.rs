@@ -13,6 +13,9 @@ use super::workplace::Workplace;
 /// Largest file whose text is put in its place, in bytes.
 const SHOWN_BYTES: usize = 1 << 20;
 
+/// How a PDF begins.
+const PDF: &[u8] = b"%PDF-";
+
 /// A file that a message brings along, and where it is put.
 pub(super) struct Attached {
     /// Below [`DATA`](super::artifacts::DATA).
@@ -89,12 +92,13 @@ fn show(part: &mut Part, name: &str, bytes: &Bytes) {
             *file_id = None;
         }
         Part::InputFile { filename, file_data, file_id, .. } => match str::from_utf8(bytes) {
-            Ok(text) if bytes.len() <= SHOWN_BYTES => {
+            Ok(text) if bytes.len() <= SHOWN_BYTES && !bytes.starts_with(PDF) => {
                 *part = Part::InputText { text: format!("[File {name}]\n{text}") };
             }
             _ => {
                 *filename = Some(name.to_owned());
-                *file_data = Some(url("application/octet-stream"));
+                *file_data =
+                    Some(url(if bytes.starts_with(PDF) { "application/pdf" } else { "application/octet-stream" }));
                 *file_id = None;
             }
         },
@@ -170,6 +174,12 @@ mod tests {
         show(&mut part, "a.bin", &Bytes::from_static(b"\xff"));
         assert!(
             matches!(part, Part::InputFile { file_id: None, file_data: Some(data), .. } if data.ends_with("base64,/w=="))
+        );
+        let mut part = file(Some("a.pdf"), Some("file-1"));
+        show(&mut part, "a.pdf", &Bytes::from_static(b"%PDF-1.4\n"));
+        assert!(
+            matches!(&part, Part::InputFile { file_data: Some(data), .. } if data.starts_with("data:application/pdf;")),
+            "{part:?}"
         );
         let mut part = Part::InputImage { detail: Default::default(), image_url: None, file_id: Some("file-2".into()) };
         show(&mut part, "a.gif", &Bytes::from_static(b"GIF89a"));

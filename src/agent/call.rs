@@ -57,7 +57,8 @@ fn action(arguments: &str) -> Result<ShellAction, String> {
     let expected = r#"expected {"commands": ["…"], "timeout_ms": null, "max_output_length": null}"#;
     let value: Value =
         serde_json::from_str(arguments).map_err(|e| format!("The arguments are not JSON: {e}; {expected}."))?;
-    let commands = match value.get("commands").or_else(|| value.get("command")) {
+    let named = ["commands", "command", "cmd"].iter().find_map(|name| value.get(name));
+    let commands = match named.or(Some(&value).filter(|value| value.is_string())) {
         Some(Value::String(command)) => vec![command.clone()],
         Some(Value::Array(commands)) => {
             let commands: Option<Vec<_>> = commands.iter().map(|c| c.as_str().map(str::to_owned)).collect();
@@ -118,6 +119,9 @@ mod tests {
         };
         assert_eq!(read(CallKind::Shell, r#"{"commands":["a","b"],"timeout_ms":5.0}"#), action(&["a", "b"], Some(5)));
         assert_eq!(read(CallKind::Shell, r#"{"command":"a","timeout_ms":null,"x":1}"#), action(&["a"], None));
+        for arguments in [r#"{"cmd":"a"}"#, r#"{"cmd":["a"]}"#, r#""a""#, r#"{"commands":"a"}"#] {
+            assert_eq!(read(CallKind::Shell, arguments), action(&["a"], None), "{arguments}");
+        }
         let operation = PatchOperation::DeleteFile { path: "a".into() };
         let expected = Ok(Meant::Patch(operation));
         assert_eq!(read(CallKind::ApplyPatch, r#"{"type":"delete_file","path":"a"}"#), expected);

@@ -9,10 +9,12 @@ use super::event::Written;
 pub(super) struct Clip {
     /// Characters the head still takes.
     head_left: usize,
-    /// Characters of the tail.
+    /// Characters of the tail if something is left out.
     tail_most: usize,
-    /// Whether there is room to say that something was left out.
-    says_so: bool,
+    /// The same if nothing is, and nothing has to say so.
+    tail_whole: usize,
+    /// What says that something was left out, if there is room for it.
+    mark: Option<Mark>,
     kept: [String; 2],
     tails: [Tail; 2],
 }
@@ -32,11 +34,20 @@ pub(super) enum Stream {
     Stderr = 1,
 }
 
-/// Limit in characters below which nothing says that something was left out.
-const TOO_SHORT_TO_SAY: usize = 200;
+/// How it is said that something was left out.
+#[derive(Clone, Copy)]
+enum Mark {
+    /// In words, with the number of characters.
+    Words,
+    /// By an ellipsis.
+    Dots,
+}
 
-/// Characters that saying so takes at most, in both streams.
-const SAYING_SO: usize = 100;
+/// Limit in characters from which on there is room for words, and the most they take in both streams.
+const WORDS: (usize, usize) = (200, 100);
+
+/// The same for an ellipsis.
+const DOTS: (usize, usize) = (20, 10);
 
 /// Characters that the tail may have beyond twice its length before it is trimmed.
 const HELD_BEYOND: usize = 1024;
@@ -55,12 +66,17 @@ impl Clip {
     /// Keeps at most `chars` characters.
     pub fn new(chars: u64) -> Clip {
         let chars = usize::try_from(chars).unwrap_or(usize::MAX);
-        let says_so = chars >= TOO_SHORT_TO_SAY;
-        let room = if says_so { chars - SAYING_SO } else { chars };
+        let (mark, taken) = match chars {
+            _ if chars >= WORDS.0 => (Some(Mark::Words), WORDS.1),
+            _ if chars >= DOTS.0 => (Some(Mark::Dots), DOTS.1),
+            _ => (None, 0),
+        };
+        let room = chars - taken;
         Clip {
             head_left: room.div_ceil(2),
             tail_most: room / 2,
-            says_so,
+            tail_whole: chars - room.div_ceil(2),
+            mark,
             kept: Default::default(),
             tails: Default::default(),
         }
@@ -72,7 +88,7 @@ impl Clip {
         if !rest.is_empty() {
             // Once the head is full, what comes belongs to the tail.
             self.head_left = 0;
-            self.tails[stream as usize].hold(rest, self.tail_most);
+            self.tails[stream as usize].hold(rest, self.tail_whole);
         } else {
             self.head_left -= head.chars().count();
         }
@@ -87,15 +103,19 @@ impl Clip {
     pub fn finish(mut self) -> (Vec<Written>, String, String) {
         let [stdout, stderr] = &mut self.tails;
         // Errors are short as a rule, and not to be drowned: each stream has half of what the other leaves, or more.
-        let most = self.tail_most;
+        let fits =
+            stdout.left_out + stderr.left_out == 0 && stdout.chars.saturating_add(stderr.chars) <= self.tail_whole;
+        let most = if fits { self.tail_whole } else { self.tail_most };
         stderr.trim(most.saturating_sub(stdout.chars).max(most / 2));
         stdout.trim(most - stderr.chars);
         let mut told = Vec::new();
         for stream in [Stream::Stdout, Stream::Stderr] {
             let mut rest = String::new();
             let tail = &self.tails[stream as usize];
-            if self.says_so && tail.left_out > 0 {
-                rest = format!("\n[{} characters left out]\n", tail.left_out);
+            match self.mark.filter(|_| tail.left_out > 0) {
+                Some(Mark::Words) => rest = format!("\n[{} characters left out]\n", tail.left_out),
+                Some(Mark::Dots) => rest.push_str("\n[…]\n"),
+                None => {}
             }
             rest.extend(tail.pieces.iter().map(String::as_str));
             if !rest.is_empty() {
@@ -170,6 +190,9 @@ mod tests {
         assert_eq!(of(6, &[(Stdout, "abc"), (Stderr, "vwxyz"), (Stdout, "d")]), pair("abcd", "yz"));
         assert_eq!(of(0, &[(Stdout, "ab"), (Stderr, "c")]), pair("", ""));
         assert_eq!(of(1, &[(Stdout, "ab")]), pair("a", ""));
+        let (a, b) = ("a".repeat(30), "b".repeat(30));
+        assert_eq!(of(20, &[(Stdout, &a)]), pair("aaaaa\n[…]\naaaaa", ""));
+        assert_eq!(of(20, &[(Stdout, &a), (Stderr, &b)]), pair("aaaaa\n[…]\naaa", "\n[…]\nbb"));
         let long = "x".repeat(1000) + "end";
         let (stdout, _) = of(300, &[(Stdout, "begin"), (Stdout, &long)]);
         assert!(stdout.starts_with("begin") && stdout.ends_with("end") && stdout.chars().count() <= 300, "{stdout}");
@@ -183,6 +206,7 @@ mod tests {
             let pieces: Vec<_> = text.as_bytes().chunks(size).map(|c| str::from_utf8(c).expect("ASCII")).collect();
             let pieces: Vec<_> = pieces.into_iter().map(|piece| (Stream::Stdout, piece)).collect();
             assert_eq!(kept(100, &pieces).0, text);
+            assert_eq!(kept(99, &pieces).0.chars().count(), 99 - 5, "one of the two marks");
             assert_eq!(kept(1000, &pieces).0, text);
         }
     }

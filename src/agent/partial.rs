@@ -69,7 +69,8 @@ impl Partial {
 
     /// A character that is in no string.
     fn between(&mut self, c: char, told: &mut Vec<Piece>) {
-        let is_value = self.depth == 1 && !self.before_key && matches!(self.key.as_str(), "commands" | "command");
+        let is_value =
+            self.depth == 1 && !self.before_key && matches!(self.key.as_str(), "commands" | "command" | "cmd");
         match c {
             '"' => self.open(is_value, told),
             '{' | '[' => {

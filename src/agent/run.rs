@@ -133,7 +133,14 @@ impl Agent {
             message,
         })?;
         check_outputs(&opened.items)?;
-        let (mut items, window) = (opened.items, model.context_window());
+        if request.budget.micro_dollars.is_some() && self.models().price(&request.head.model).is_none() {
+            let name = &request.head.model;
+            let message = format!(
+                "The policy has a budget in dollars, and model '{name}' has no price to count with: give it one (`price`), or leave out `dollars`."
+            );
+            return Err(Refusal { code: Some("invalid_value"), param: Some("policy"), message });
+        }
+        let (mut items, window) = (in_prompt(request, opened.items), model.context_window());
         let mut tokens = count(request, &items);
         if tokens > window && request.head.truncation == "auto" {
             drop_oldest(&mut items, tokens - window);
@@ -165,7 +172,7 @@ impl Agent {
     pub fn count_tokens(&self, request: &Request) -> u64 {
         let items = request.context.iter().chain(&request.input).cloned().collect();
         let opened = compaction::open(items, &self.sealer(request.owner.clone())).unwrap_or_default();
-        count(request, &opened.items)
+        count(request, &in_prompt(request, opened.items))
     }
 
     /// Makes a response. It never fails: what goes wrong is the response's status. Events come in order, the last is the response's end, but for a
@@ -221,6 +228,14 @@ fn count(request: &Request, items: &[Item]) -> u64 {
     estimate_tokens(items).saturating_add(bytes as u64 / 4)
 }
 
+/// What of a request's items is in its first prompt: not the files that commands will find.
+fn in_prompt(request: &Request, mut items: Vec<Item>) -> Vec<Item> {
+    if prompt::hosted(&request.tools).is_some() {
+        attached::detach(&mut items, &mut Vec::new());
+    }
+    items
+}
+
 /// Calls of functions need their outputs, and outputs their calls; what ran here needs none: it may have been cut off.
 fn check_outputs(items: &[Item]) -> Result<(), Refusal> {
     let refused = |message| Err(Refusal { code: None, param: Some("input"), message });
@@ -234,6 +249,15 @@ fn check_outputs(items: &[Item]) -> Result<(), Refusal> {
     }
     if let Some(id) = outputs.iter().find(|id| !calls.contains(*id)) {
         return refused(format!("No tool call found for function call output with call_id {id}."));
+    }
+    let is_asked =
+        |id: &str| items.iter().any(|item| matches!(item, Item::McpApprovalRequest(asked) if asked.id == id));
+    let mut decided = items.iter().filter_map(|item| match item {
+        Item::McpApprovalResponse(response) => Some(&response.approval_request_id),
+        _ => None,
+    });
+    if let Some(id) = decided.find(|id| !is_asked(id)) {
+        return refused(format!("No approval request found for approval response with approval_request_id {id}."));
     }
     Ok(())
 }

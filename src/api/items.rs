@@ -8,7 +8,7 @@ use super::error::ApiError;
 use super::json;
 use super::place;
 use super::wire::Identified;
-use crate::agent::item::{Item, Message, Role, Status};
+use crate::agent::item::{Item, Message, Part, Role, Status};
 use crate::base::{Errno, id};
 use crate::vfs::Tree;
 
@@ -43,6 +43,16 @@ fn one(param: &str, value: Value) -> Result<Item, ApiError> {
     {
         let why = format!("expected 1 to {CALL_ID_CHARS} characters");
         return Err(ApiError::invalid_value(format!("{param}.call_id"), why));
+    }
+    let is_empty = |part: &Part| match part {
+        Part::InputImage { image_url: None, file_id: None, .. } => true,
+        Part::InputFile { file_id: None, file_data: None, file_url: None, .. } => true,
+        _ => false,
+    };
+    if let Some(at) = item.parts().iter().position(is_empty) {
+        let field = if matches!(item, Item::Message(_)) { "content" } else { "output" };
+        let why = "expected an image with `image_url` or `file_id`, a file with `file_id`, `file_data` or `file_url`";
+        return Err(ApiError::invalid_value(format!("{param}.{field}[{at}]"), why));
     }
     if let Item::Message(message) = &item
         && message.content.iter().filter_map(|part| part.text()).any(|text| text.len() > TEXT_CHARS)

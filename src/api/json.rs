@@ -42,8 +42,15 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         return Err(ApiError::bad_request("The body of the request must be a JSON object."));
     }
     let mut parser = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut parser)
-        .map_err(|error| explain(&below("", error.path()), error.inner()))?;
+    let value = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
+        let path = below("", error.path());
+        // Where a word is expected, anything else is broken JSON to serde.
+        let is_json = || serde_json::from_slice::<Value>(bytes).is_ok();
+        match !error.inner().is_data() && !path.is_empty() && is_json() {
+            true => ApiError::invalid_type(path, "expected a string"),
+            false => explain(&path, error.inner()),
+        }
+    })?;
     parser.end().map_err(|error| ApiError::bad_json(&error))?;
     Ok(value)
 }
@@ -89,13 +96,27 @@ pub(super) fn said(path: &str, message: &str) -> ApiError {
         if path.is_empty() {
             ApiError::bad_request("The body of the request must be a JSON object.")
         } else {
-            ApiError::invalid_type(path, why)
+            ApiError::invalid_type(path, &plain(why))
         }
     } else {
         // A field that is there twice is named by the message only.
         let param = if message.starts_with("duplicate field") { below(quoted()) } else { path.to_owned() };
-        ApiError::invalid_value(param, message)
+        ApiError::invalid_value(param, plain(message.strip_prefix("invalid value: ").unwrap_or(message)))
     }
+}
+
+/// What serde says was expected, without the names that things have here.
+fn plain(message: &str) -> String {
+    let Some((got, expected)) = message.split_once(", expected ") else { return message.to_owned() };
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" => "a whole number in range",
+        "f32" | "f64" => "a number",
+        "a map" => "an object",
+        "a sequence" => "a list",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    };
+    format!("{got}, expected {expected}")
 }
 
 /// Whether the body says that it is JSON. Without a content type it is taken for JSON, as curl users expect.
@@ -142,6 +163,13 @@ mod tests {
         name: String,
         inner: Option<Inner>,
         list: Option<Vec<u32>>,
+        word: Option<Word>,
+    }
+
+    #[derive(Deserialize, Debug)]
+    #[serde(rename_all = "snake_case")]
+    enum Word {
+        Only,
     }
 
     #[derive(Deserialize, Debug)]
@@ -177,6 +205,19 @@ mod tests {
                 "Invalid value for 'inner.count'",
             ),
             (r#"{"name":"a","name":"b"}"#, "invalid_value", "name", "Invalid value for 'name': duplicate field"),
+            (
+                r#"{"name":"a","inner":5}"#,
+                "invalid_type",
+                "inner",
+                "Invalid type for 'inner': integer `5`, expected an object.",
+            ),
+            (
+                r#"{"name":"a","list":[-1]}"#,
+                "invalid_value",
+                "list[0]",
+                "Invalid value for 'list[0]': integer `-1`, expected a whole",
+            ),
+            (r#"{"name":"a","word":5}"#, "invalid_type", "word", "Invalid type for 'word': expected a string."),
         ];
         for (text, code, param, message) in cases {
             let error = error(text);

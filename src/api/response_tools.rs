@@ -160,6 +160,14 @@ fn custom(param: &str, mut tool: Value) -> Result<(ToolSpec, Value), ApiError> {
     if !matches!(format["type"].as_str(), Some("text" | "grammar")) {
         return Err(ApiError::invalid_value(format!("{param}.format.type"), "expected 'text' or 'grammar'"));
     }
+    if format["type"] == "grammar" {
+        if !matches!(format["syntax"].as_str(), Some("lark" | "regex")) {
+            return Err(ApiError::invalid_value(format!("{param}.format.syntax"), "expected 'lark' or 'regex'"));
+        }
+        if !format["definition"].is_string() {
+            return Err(ApiError::missing_parameter(format!("{param}.format.definition")));
+        }
+    }
     default(&mut tool, &[("format", format.clone())]);
     if let (Some(fields), None) = (tool.as_object_mut(), &description) {
         // Here, other than for a function, the reference has no null.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::error::ContainerError;
 use super::history::{name_taken, unpack};
 use super::land::Parcel;
-use super::live::{Slot, read_settings};
+use super::live::{Slot, is_due, read_settings};
 use super::reference::{Ref, check_new_name};
 use super::service::{Containers, Result, Retention, sandbox_config};
 use super::settings::Settings;
@@ -197,12 +197,17 @@ impl Containers {
         view(record)
     }
 
-    /// The container with this id or name, also when it has expired.
+    /// The container with this id or name, also when it has expired. One whose time is over expires now: upkeep comes round every few seconds only.
     ///
     /// # Errors
     /// There is none, or the store failed.
     pub async fn get(&self, id_or_name: &str) -> Result<Container> {
-        view(self.find(id_or_name).await?)
+        let record = self.find(id_or_name).await?;
+        let is_over = record.status == ContainerStatus::Active && is_due(&record, self.now_ms());
+        match is_over && self.expire(record.clone()).await? {
+            true => view(self.find(&record.id).await?),
+            false => view(record),
+        }
     }
 
     /// A page of the containers.

@@ -191,8 +191,11 @@ async fn a_container_expires_and_says_so_from_then_on() {
 #[tokio::test]
 async fn an_expired_container_is_refused_before_anybody_ticks() {
     let house = House::new();
-    let made = house.create_with(Settings { expires_after_ms: Some(1000), ..Settings::default() }).await;
+    let settings = Settings { expires_after_ms: Some(1000), ..Settings::default() };
+    let (made, other) = (house.create_with(settings.clone()).await, house.create_with(settings).await);
     house.pass(2);
+    let found = house.containers.get(&other.id).await.expect("its record stays");
+    assert_eq!(found.status, ContainerStatus::Expired, "whoever asks is told so");
     let used = house.containers.exec(&made.id, Exec::bash("true"), ExecOptions::default()).await;
     assert!(matches!(used, Err(ContainerError::Expired { .. })), "{used:?}");
 }

@@ -426,7 +426,8 @@ groups = [
     text, parsed, shell, containers, skills, local, functions, kept, background, conversations, compaction, inherited, errors,
     at_once, once, socket,
 ]
-for group in [keyed] if sys.argv[2:] == ["keyed"] else groups:
-    if len(sys.argv) < 3 or group.__name__ in sys.argv[2:]:
-        group()
-        print(group.__name__, "ok", flush=True)
+if __name__ == "__main__":
+    for group in [keyed] if sys.argv[2:] == ["keyed"] else groups:
+        if len(sys.argv) < 3 or group.__name__ in sys.argv[2:]:
+            group()
+            print(group.__name__, "ok", flush=True)

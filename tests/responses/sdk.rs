@@ -1,12 +1,16 @@
 //! The stock `openai` clients, and what other people's documents say, against a scripted model.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use coquina::agent::model::{Models, Script, Scripted};
 use coquina::api::{ApiConfig, Key, Keys, NewKey, Quotas, Scope};
+use coquina::container::ContainersConfig;
+use coquina::storage::{Store, StoreConfig};
+use coquina::vfs::{Clock as _, ManualClock, SystemClock};
 
 use super::common::clients::{node, python, run};
 use super::server::Server;
@@ -46,6 +50,26 @@ fn check(config: ApiConfig, groups: &[&str]) -> usize {
 #[test]
 fn the_stock_python_client_finds_what_it_expects() {
     assert_eq!(check(ApiConfig::default(), &[]), 16);
+}
+
+#[test]
+fn the_stock_python_client_finds_no_network_and_containers_that_expire() {
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let containers = ContainersConfig { clock: clock.clone(), ..ContainersConfig::default() };
+    let store = Store::open(StoreConfig::memory()).expect("a store opens");
+    let server = Server::over(store, containers, models(), ApiConfig::default(), []);
+    let mut script = script("places.py", format!("http://{}", server.address));
+    let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut said = Vec::new();
+    for line in BufReader::new(script.stdout.take().expect("it is piped")).lines() {
+        said.push(line.expect("text"));
+        if said.last().is_some_and(|line| line == "later") {
+            clock.advance(Duration::from_secs(21 * 60).as_nanos() as i64);
+            script.stdin.take().expect("it asks once").write_all(b"\n").expect("it listens");
+        }
+    }
+    assert!(script.wait().expect("it ends").success(), "{said:?}");
+    assert_eq!(said, ["network ok", "long_files ok", "later", "expiry ok"]);
 }
 
 #[test]

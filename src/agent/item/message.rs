@@ -236,6 +236,14 @@ impl Part {
             Part::InputImage { .. } | Part::InputFile { .. } => None,
         }
     }
+
+    /// The data URL of an image that is here itself.
+    pub fn inline_image(&self) -> Option<&str> {
+        match self {
+            Part::InputImage { image_url: Some(url), .. } if url.starts_with("data:") => Some(url),
+            _ => None,
+        }
+    }
 }
 
 impl Content {

@@ -167,6 +167,16 @@ impl Item {
         }
     }
 
+    /// What a message, or the output of a client's tool, is made of; empty if that is only text.
+    pub fn parts(&self) -> &[Part] {
+        match self {
+            Item::Message(message) => &message.content,
+            Item::FunctionCallOutput(CallOutput { output: Content::Parts(parts), .. })
+            | Item::CustomToolCallOutput(CallOutput { output: Content::Parts(parts), .. }) => parts,
+            _ => &[],
+        }
+    }
+
     /// What pairs a call with its output; only calls and outputs have it.
     pub fn call_id(&self) -> Option<&str> {
         match self {

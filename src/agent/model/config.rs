@@ -172,7 +172,9 @@ impl Models {
         let (model, aliases, price): (Arc<dyn Model>, _, _) = match config {
             Config::Scripted { script: path, aliases, price } => {
                 let script = scripted(name, &path, host)?;
-                (Arc::new(Scripted::new(name, script)), aliases, price)
+                // Nobody is paid for it.
+                let free = Price { input: 0.0, cached_input: None, output: 0.0 };
+                (Arc::new(Scripted::new(name, script)), aliases, Some(price.unwrap_or(free)))
             }
             Config::Chat(endpoint) => {
                 let dialect = Chat { model: endpoint.upstream(name), profile: endpoint.profile() };
@@ -295,7 +297,7 @@ mod tests {
         assert_eq!(window("big"), Some(WINDOW));
         assert_eq!(window("gpt-whatever"), Some(128_000), "`*` is for all other names");
         assert_eq!(models.price("default").map(|price| price.output), Some(8.0));
-        assert_eq!(models.price("demo"), None);
+        assert_eq!(models.price("demo").map(|price| price.output), Some(0.0));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use futures_util::stream::BoxStream;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::item::Item;
+use super::item::{Item, Part};
 
 pub use config::{BadModels, Host};
 pub use profile::{Format, InlineReasoning, MaxTokens, PRESETS, Profile, ReasoningBack};
@@ -375,12 +375,22 @@ impl Models {
     }
 }
 
-/// About how many tokens these items are: a quarter of their bytes as JSON, and a few for each. Real tokenizers differ by a third either way; images and
-/// files count as their bytes, which is more than upstreams count.
+/// About how many tokens these items are: a quarter of their bytes as JSON, and a few for each. Real tokenizers differ by a third either way. Images count
+/// alike, however many bytes they have; files count as their bytes, which is more than upstreams count.
 pub fn estimate_tokens(items: &[Item]) -> u64 {
     /// What an item costs beside its text: role, name, separators.
     const EACH: u64 = 4;
-    items.iter().map(|item| bytes_of(item) / 4 + EACH).sum()
+    /// What upstreams count for a large picture, looked at closely.
+    const IMAGE: u64 = 1500;
+    let of = |item: &Item| {
+        let (mut bytes, mut images) = (bytes_of(item), 0);
+        for url in item.parts().iter().filter_map(Part::inline_image) {
+            bytes = bytes.saturating_sub(url.len() as u64);
+            images += 1;
+        }
+        bytes / 4 + images * IMAGE + EACH
+    };
+    items.iter().map(of).sum()
 }
 
 /// The length of something as JSON, without keeping it.
@@ -410,6 +420,18 @@ mod tests {
         let of = |text: &str| estimate_tokens(&[Item::Message(Message::user(text))]);
         assert_eq!(estimate_tokens(&[]), 0);
         assert_eq!(of(&"word ".repeat(800)) - of(""), 1000);
+    }
+
+    #[test]
+    fn an_image_counts_as_one_whatever_its_bytes() {
+        let of = |bytes: usize| {
+            let image = serde_json::json!({"type": "input_image", "image_url": format!("data:image/png;base64,{}", "A".repeat(bytes))});
+            let message = serde_json::json!({"type": "message", "role": "user", "content": [image.clone()]});
+            let output = serde_json::json!({"type": "function_call_output", "call_id": "c", "output": [image]});
+            [message, output].map(|item| estimate_tokens(&[serde_json::from_value(item).expect("an item")]))
+        };
+        assert_eq!(of(10), of(1_000_000));
+        assert!(of(10).iter().all(|tokens| (1500..1600).contains(tokens)), "{:?}", of(10));
     }
 
     #[test]

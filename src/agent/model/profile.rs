@@ -25,6 +25,8 @@ pub struct Profile {
     pub one_system_message: bool,
     /// Whether it takes images.
     pub images: bool,
+    /// Whether it takes files, as PDF, as they are.
+    pub files: bool,
     /// Whether it takes `reasoning_effort`.
     pub effort: bool,
     /// Whether it takes `verbosity`.
@@ -114,6 +116,7 @@ impl Default for Profile {
             developer_role: false,
             one_system_message: true,
             images: true,
+            files: false,
             effort: false,
             verbosity: false,
             cache_key: false,
@@ -146,9 +149,10 @@ impl Profile {
                 verbosity: true,
                 cache_key: true,
                 inline_reasoning: InlineReasoning::None,
+                files: true,
                 ..usual
             },
-            "openrouter" => Profile { null_content: true, effort: true, ..usual },
+            "openrouter" => Profile { null_content: true, effort: true, files: true, ..usual },
             "vllm" => Profile { null_content: true, ..usual },
             "llama_cpp" => Profile { reasoning_back: ReasoningBack::ReasoningContent, ..usual },
             "ollama" => Profile { parallel_tool_calls: false, tool_choice: false, ..usual },

@@ -58,7 +58,7 @@ pub fn review(difference: Difference, dir: &Path, yes: bool) -> Result<()> {
     }
     let failed = applied.iter().filter(|(_, result)| result.is_err()).count();
     output::line(&format!("{} of {} changes applied.", applied.len() - failed, applied.len()))?;
-    anyhow::ensure!(failed == 0, "{failed} changes could not be applied");
+    anyhow::ensure!(failed == 0, "{failed} of {} changes could not be applied", applied.len());
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod watch;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
@@ -35,7 +36,7 @@ The model is one of the configuration's [models] (coquina config), or the one at
 
 Exit status:
   0 if the agent came to its end, also if what it changed was not applied; 1 if it did not; 125 for a fault
-  on the host's side, 2 for wrong usage.
+  on the host's side, 2 for wrong usage, 130 if a question was answered by Ctrl-C.
 
 Examples:
   coquina agent 'tidy up these CSV files and summarise them in summary.md'
@@ -49,6 +50,12 @@ What you change there is shown to the user, who decides whether it is kept.";
 
 /// Exit status when the agent did not come to its end.
 const EXIT_UNFINISHED: u8 = 1;
+
+/// Exit status when a question was answered by Ctrl-C.
+const EXIT_INTERRUPTED: i32 = 130;
+
+/// Whether a person is being asked: then nothing is at work that could be cancelled.
+static ASKING: AtomicBool = AtomicBool::new(false);
 
 /// Responses of one task: each but the last ends with a question.
 const RESPONSES: usize = 100;
@@ -131,7 +138,11 @@ impl Work {
     async fn to_the_end(&self, task: &str) -> Result<bool> {
         let (canceller, cancelled) = cancellation();
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if ASKING.load(Ordering::SeqCst) {
+                    eprintln!("\nNothing was applied.");
+                    std::process::exit(EXIT_INTERRUPTED);
+                }
                 canceller.cancel();
             }
         });
@@ -232,7 +243,10 @@ fn ask(question: &str) -> Result<bool> {
     print!("{} [y/N] ", paint(question, Style::Strong));
     std::io::stdout().flush()?;
     let mut line = String::new();
-    stdin.read_line(&mut line)?;
+    ASKING.store(true, Ordering::SeqCst);
+    let read = stdin.read_line(&mut line);
+    ASKING.store(false, Ordering::SeqCst);
+    read?;
     Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 

@@ -13,10 +13,14 @@ use crate::agent::model::{CallKind, Prompt};
 /// Said in the place of an output that there is not: services refuse a call without one.
 const UNANSWERED: &str = "(this call was not carried out)";
 
+/// Said before what outputs have beside text.
+const OF_OUTPUTS: &str = "What the tools above have answered beside text:";
+
 /// The prompt's instructions and items as messages.
 pub(super) fn messages(prompt: &Prompt, names: &Names, profile: &Profile) -> Value {
     let items = &prompt.items;
-    let outputs = items.iter().filter_map(|item| Some((item.call_id()?, output_text(item)?))).collect();
+    let outputs = items.iter().filter(|item| !item.is_call());
+    let outputs = outputs.filter_map(|item| Some((item.call_id()?, item))).collect();
     let mut chat = Messages { names, profile, outputs, messages: Vec::new(), assistant: None };
     if !prompt.instructions.is_empty() {
         chat.system("system", &prompt.instructions);
@@ -32,7 +36,7 @@ struct Messages<'a> {
     names: &'a Names,
     profile: &'a Profile,
     /// By the id of their call; taken when it is answered.
-    outputs: HashMap<&'a str, String>,
+    outputs: HashMap<&'a str, &'a Item>,
     messages: Vec<Value>,
     /// The model's message that is being put together.
     assistant: Option<Assistant<'a>>,
@@ -75,9 +79,9 @@ impl<'a> Messages<'a> {
             | Item::ShellCallOutput(_)
             | Item::ApplyPatchCallOutput(_) => {
                 self.flush();
-                if let Some(text) = item.call_id().and_then(|call_id| self.outputs.remove(call_id)) {
-                    self.messages
-                        .push(json!({"role": "user", "content": format!("Output of an earlier tool call:\n{text}")}));
+                if let Some(output) = item.call_id().and_then(|call_id| self.outputs.remove(call_id)) {
+                    let text = format!("Output of an earlier tool call:\n{}", output_text(output));
+                    self.messages.push(json!({"role": "user", "content": text}));
                 }
             }
             Item::Compaction(_)
@@ -158,10 +162,19 @@ impl<'a> Messages<'a> {
             message["tool_calls"] = calls.into();
         }
         self.messages.push(message);
+        let mut pictures = Vec::new();
         for id in ids {
-            let output = self.outputs.remove(id).unwrap_or_else(|| UNANSWERED.into());
-            let output = if output.is_empty() { "(no output)".into() } else { output };
-            self.messages.push(json!({"role": "tool", "tool_call_id": self.id(id), "content": output}));
+            let output = self.outputs.remove(id);
+            let text = output.map_or_else(|| UNANSWERED.into(), output_text);
+            let text = if text.is_empty() { "(no output)".into() } else { text };
+            self.messages.push(json!({"role": "tool", "tool_call_id": self.id(id), "content": text}));
+            let parts = output.into_iter().flat_map(Item::parts).filter(|part| part.text().is_none());
+            pictures.extend(parts.map(|part| self.part(part)));
+        }
+        // Services take nothing but text as a tool's answer.
+        if !pictures.is_empty() {
+            pictures.insert(0, json!({"type": "text", "text": OF_OUTPUTS}));
+            self.messages.push(json!({"role": "user", "content": pictures}));
         }
     }
 
@@ -187,21 +200,25 @@ impl<'a> Messages<'a> {
                 json!({"type": "image_url", "image_url": {"url": url, "detail": detail}})
             }
             Part::InputImage { .. } => text("[an image that cannot be shown to this model]"),
-            Part::InputFile { filename, file_id, .. } => {
-                let name = filename.as_ref().or(file_id.as_ref()).map_or("without a name", String::as_str);
-                text(&format!("[a file: {name}]"))
+            Part::InputFile { filename, file_data: Some(data), .. } if self.profile.files => {
+                json!({"type": "file", "file": {"filename": filename.as_deref().unwrap_or("file"), "file_data": data}})
+            }
+            Part::InputFile { filename, file_id, file_url, .. } => {
+                let name = filename.as_ref().or(file_id.as_ref()).or(file_url.as_ref());
+                let name = name.map_or("without a name", String::as_str);
+                text(&format!("[a file that cannot be shown to this model: {name}]"))
             }
             part => text(part.text().unwrap_or_default()),
         }
     }
 }
 
-/// What an output says, in text; none if the item is no output.
-fn output_text(item: &Item) -> Option<String> {
+/// What an output says, in text.
+fn output_text(item: &Item) -> String {
     match item {
-        Item::FunctionCallOutput(output) | Item::CustomToolCallOutput(output) => Some(output.output.text()),
-        Item::ShellCallOutput(output) => Some(shell_output(output)),
-        Item::ApplyPatchCallOutput(output) => Some(patch_output(output)),
-        _ => None,
+        Item::FunctionCallOutput(output) | Item::CustomToolCallOutput(output) => output.output.text(),
+        Item::ShellCallOutput(output) => shell_output(output),
+        Item::ApplyPatchCallOutput(output) => patch_output(output),
+        _ => String::new(),
     }
 }

@@ -174,17 +174,32 @@ fn images_and_files() {
     let conversation = json!([{"role": "user", "content": [
         {"type": "input_text", "text": "What is it?"},
         {"type": "input_image", "image_url": "data:image/png;base64,AA", "detail": "low"},
-        {"type": "input_file", "filename": "a.csv", "file_data": "AA"},
+        {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,AA"},
+        {"type": "input_file", "file_url": "https://example.com/b"},
     ]}]);
     let parts = json!([
         {"type": "text", "text": "What is it?"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA", "detail": "low"}},
-        {"type": "text", "text": "[a file: a.csv]"},
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA"}},
+        {"type": "text", "text": "[a file that cannot be shown to this model: https://example.com/b]"},
     ]);
     assert_eq!(said(&openai(), conversation.clone())[0]["content"], parts);
     let blind = Profile { images: false, ..Profile::default() };
-    let text = "What is it?\n[an image that cannot be shown to this model]\n[a file: a.csv]";
+    let hidden = ["[an image", "[a file", "[a file"].map(|what| format!("{what} that cannot be shown to this model"));
+    let text = format!("What is it?\n{}]\n{}: a.pdf]\n{}: https://example.com/b]", hidden[0], hidden[1], hidden[2]);
     assert_eq!(said(&blind, conversation)[0]["content"], text);
+}
+
+#[test]
+fn images_that_tools_answer_come_after_their_answers() {
+    let image = json!({"type": "input_image", "image_url": "data:image/png;base64,AA"});
+    let call = |id| json!({"type": "function_call", "call_id": id, "name": "look", "arguments": "{}"});
+    let output = |id, output| json!({"type": "function_call_output", "call_id": id, "output": output});
+    let parts = json!([{"type": "input_text", "text": "a cat"}, image]);
+    let said = said(&openai(), json!([call("c1"), call("c2"), output("c1", parts), output("c2", json!("no"))]));
+    assert_eq!((&said[1]["content"], &said[2]["content"]), (&json!("a cat"), &json!("no")));
+    assert_eq!((&said[3]["role"], &said[3]["content"][1]["type"]), (&json!("user"), &json!("image_url")));
+    assert_eq!(said.as_array().map(Vec::len), Some(4), "{said}");
 }
 
 #[test]
