@@ -138,10 +138,10 @@ async fn more_than_any_answer_is() {
     let call = |index: usize| {
         format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{{"index":{index},"function":{{"name":"f"}}}}]}}}}]}}"#)
     };
-    let calls: Vec<String> = (0..200).map(call).collect();
+    let calls: Vec<String> = (0..300).map(call).collect();
     let calls: Vec<&str> = calls.iter().map(String::as_str).collect();
     let (many, _) = error("", vec![Reply::Events(events(&calls))]).await;
-    assert!(many.to_string().contains("more than 128 calls"), "{many}");
+    assert!(many.to_string().contains("more than 256 items"), "{many}");
 }
 
 #[tokio::test]
