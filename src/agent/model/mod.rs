@@ -1,5 +1,6 @@
 //! Models: whatever answers a prompt. One trait; behind it a Chat Completions endpoint, a Responses endpoint, or a script.
 
+mod answer;
 mod chat;
 mod config;
 mod names;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 use tokio_rustls::rustls;
 
+use super::answer::{Progress, Reader, Reading};
 use super::pieces::{self, Pieces};
 use super::refusal::{Who, retry_after};
 use super::sse::Parser;
@@ -33,34 +34,8 @@ pub(super) trait Dialect: Send + Sync {
     /// The request's body.
     fn request(&self, prompt: &Prompt) -> Value;
 
-    /// What will understand the answer.
-    fn reader(&self, prompt: &Prompt, who: &Who) -> Box<dyn Reader>;
-}
-
-/// Understands one answer.
-pub(super) trait Reader: Send {
-    /// What an event's data says.
-    fn event(&mut self, data: &str) -> Result<Vec<Delta>, ModelError>;
-
-    /// What an answer says that came whole, not as events.
-    fn whole(&mut self, answer: Value) -> Result<Vec<Delta>, ModelError>;
-
-    /// How far it is.
-    fn progress(&self) -> Progress;
-
-    /// What is left to say at the end, [`Delta::Finished`] last; or that it is not the end.
-    fn end(&mut self) -> Result<Vec<Delta>, ModelError>;
-}
-
-/// How far an answer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// More will come.
-    Going,
-    /// All that is needed is there; what the step used may still come.
-    Finished,
-    /// Nothing will come.
-    Over,
+    /// Who reads an answer.
+    fn reader(&self) -> Box<dyn Reader>;
 }
 
 /// How long to wait for an upstream, and how often to ask.
@@ -189,14 +164,14 @@ impl Inner {
 
     async fn attempt(&self, prompt: &Prompt, body: String, pieces: &mut Pieces) -> Result<(), ModelError> {
         let mut answer = self.ask(body).await?;
-        let mut reader = self.dialect.reader(prompt, &self.who);
+        let mut reading = Reading::new(self.dialect.reader(), prompt, &self.who);
         let whole =
             answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
         let said = match whole {
-            true => reader.whole(self.json(&mut answer).await?)?,
-            false => self.listen(&mut answer, reader.as_mut(), pieces).await?,
+            true => reading.whole(&self.json(&mut answer).await?)?,
+            false => self.listen(&mut answer, &mut reading, pieces).await?,
         };
-        for piece in said.into_iter().chain(reader.end()?) {
+        for piece in said.into_iter().chain(reading.end()?) {
             pieces.send(piece).await;
         }
         Ok(())
@@ -225,14 +200,14 @@ impl Inner {
     async fn listen(
         &self,
         answer: &mut Response,
-        reader: &mut dyn Reader,
+        reading: &mut Reading,
         pieces: &mut Pieces,
     ) -> Result<Vec<Delta>, ModelError> {
         let mut parser = Parser::default();
         let mut length = 0;
         let mut patience = self.patience.answer;
         loop {
-            let next = match reader.progress() {
+            let next = match reading.progress() {
                 Progress::Going => self.next(answer, patience).await,
                 // What it used is good to know, no more.
                 Progress::Finished => self.next(answer, self.patience.idle.min(GRACE)).await.or(Ok(None)),
@@ -245,13 +220,13 @@ impl Inner {
                 return Err(self.who.nonsense(format!("an answer of more than {LONGEST_ANSWER} bytes")));
             }
             for data in parser.push(&bytes).map_err(|error| self.who.nonsense(error.to_string()))? {
-                for piece in reader.event(&data)? {
+                for piece in reading.event(&data)? {
                     pieces.send(piece).await;
                 }
             }
         }
         match parser.end() {
-            Some(data) if reader.progress() == Progress::Going => reader.event(&data),
+            Some(data) if reading.progress() == Progress::Going => reading.event(&data),
             _ => Ok(Vec::new()),
         }
     }

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use self::answer::ChatReader;
 use self::messages::messages;
+use super::answer::Reader;
 use super::names::Names;
 use super::profile::{Format, MaxTokens, Profile};
-use super::refusal::Who;
-use super::remote::{Dialect, Reader};
+use super::remote::Dialect;
 use super::tool::{
     APPLY_PATCH_DESCRIPTION, SHELL_DESCRIPTION, apply_patch_parameters, custom_description, custom_parameters,
     shell_parameters,
@@ -79,8 +79,8 @@ impl Dialect for Chat {
         body
     }
 
-    fn reader(&self, prompt: &Prompt, who: &Who) -> Box<dyn Reader> {
-        Box::new(ChatReader::new(prompt, who, &self.profile))
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(ChatReader::new(&self.profile))
     }
 }
 

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use self::answer::ResponsesReader;
 use self::input::input;
+use super::answer::Reader;
 use super::names::Names;
 use super::profile::Profile;
-use super::refusal::Who;
-use super::remote::{Dialect, Reader};
+use super::remote::Dialect;
 use super::tool::{APPLY_PATCH_DESCRIPTION, SHELL_DESCRIPTION, apply_patch_parameters, shell_parameters};
 use super::{CallKind, Prompt, TextFormat, ToolChoice, ToolSpec};
 
@@ -66,8 +66,8 @@ impl Dialect for Responses {
         body
     }
 
-    fn reader(&self, prompt: &Prompt, who: &Who) -> Box<dyn Reader> {
-        Box::new(ResponsesReader::new(prompt, who))
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::<ResponsesReader>::default()
     }
 }
 
