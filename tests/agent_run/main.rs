@@ -1,13 +1,11 @@
 //! Responses from end to end: a model made for the test, real containers, the events that clients would see.
 
-#[path = "../common/mod.rs"]
-mod common;
-
-mod house;
-
 mod approvals;
 mod calls;
+#[path = "../common/mod.rs"]
+mod common;
 mod compaction;
+mod house;
 mod shell;
 mod tools;
 mod turns;
