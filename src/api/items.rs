@@ -44,10 +44,12 @@ fn one(param: &str, value: Value) -> Result<Item, ApiError> {
         let why = format!("expected 1 to {CALL_ID_CHARS} characters");
         return Err(ApiError::invalid_value(format!("{param}.call_id"), why));
     }
-    let is_empty = |part: &Part| match part {
-        Part::InputImage { image_url: None, file_id: None, .. } => true,
-        Part::InputFile { file_id: None, file_data: None, file_url: None, .. } => true,
-        _ => false,
+    let is_empty = |part: &Part| {
+        matches!(
+            part,
+            Part::InputImage { image_url: None, file_id: None, .. }
+                | Part::InputFile { file_id: None, file_data: None, file_url: None, .. }
+        )
     };
     if let Some(at) = item.parts().iter().position(is_empty) {
         let field = if matches!(item, Item::Message(_)) { "content" } else { "output" };

@@ -96,7 +96,7 @@ pub(super) fn said(path: &str, message: &str) -> ApiError {
         if path.is_empty() {
             ApiError::bad_request("The body of the request must be a JSON object.")
         } else {
-            ApiError::invalid_type(path, &plain(why))
+            ApiError::invalid_type(path, plain(why))
         }
     } else {
         // A field that is there twice is named by the message only.
