@@ -193,6 +193,7 @@ async fn response(agent: &Agent, container: &str) -> Duration {
         sampling: Sampling::default(),
         compact_threshold: None,
         seal_reasoning: false,
+        generate: true,
         budget: Budget::default(),
         workplace: Arc::new(Desk(container.to_owned())),
         judge: Arc::new(AllowAll),

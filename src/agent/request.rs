@@ -35,6 +35,8 @@ pub struct Request {
     pub compact_threshold: Option<u64>,
     /// Whether reasoning is returned sealed, so that a client can send it back (`include: reasoning.encrypted_content`).
     pub seal_reasoning: bool,
+    /// Whether a model is asked at all: what only prepares what is said next is over when it has begun.
+    pub generate: bool,
     /// What it may use.
     pub budget: Budget,
     /// Where its commands run.

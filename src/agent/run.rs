@@ -265,6 +265,9 @@ fn check_outputs(items: &[Item]) -> Result<(), Refusal> {
 impl Run<'_> {
     async fn turns(&mut self) -> Go<Infallible> {
         let is_compaction_asked_for = self.begin()?;
+        if !self.request.generate {
+            return Err(End::Completed);
+        }
         self.show_files().await?;
         if is_compaction_asked_for {
             self.compact().await?;

@@ -59,6 +59,8 @@ pub struct ApiConfig {
     pub keep_alive: Duration,
     /// WebSockets open at a time, for each key.
     pub sockets: usize,
+    /// How long a WebSocket for responses may be open.
+    pub response_socket: Duration,
     /// A terminal is closed when nothing was typed or printed for so long.
     pub terminal_idle: Duration,
 }
@@ -100,6 +102,7 @@ impl Default for ApiConfig {
             grace: Duration::from_secs(10),
             keep_alive: Duration::from_secs(15),
             sockets: 64,
+            response_socket: Duration::from_secs(3600),
             terminal_idle: Duration::from_secs(30 * 60),
         }
     }

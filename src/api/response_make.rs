@@ -119,6 +119,7 @@ async fn request(service: &Service, caller: &Caller, asked: Asked, context: Vec<
         sampling: asked.sampling,
         compact_threshold: asked.compact_threshold,
         seal_reasoning: asked.seal_reasoning,
+        generate: asked.generate,
         budget: governor.policy.budget(prices),
         workplace: Arc::new(workplace),
         judge: Arc::new(governor),

@@ -63,6 +63,8 @@ pub(super) struct Asked {
     pub compact_threshold: Option<u64>,
     /// Whether reasoning is returned sealed.
     pub seal_reasoning: bool,
+    /// Whether the model is asked.
+    pub generate: bool,
     /// What it may do.
     pub policy: Policy,
 }
@@ -86,7 +88,13 @@ pub(super) fn understand(asked: CreateResponse, created_at: i64) -> Result<Asked
         return Err(ApiError::bad_request(message).with_code("mutually_exclusive_parameters"));
     }
     let has_context = conversation.is_some() || asked.previous_response_id.is_some();
-    let input = input(asked.input, has_context)?;
+    let generate = asked.generate.unwrap_or(true);
+    let input = input(asked.input, has_context || !generate)?;
+    let is_to_be_done = |item: &Item| matches!(item, Item::McpApprovalResponse(_) | Item::CompactionTrigger {});
+    if !generate && input.iter().any(is_to_be_done) {
+        let why = "expected no approvals and no 'compaction_trigger' where 'generate' is false: nothing is done then";
+        return Err(ApiError::invalid_value("input", why));
+    }
     let (tools, echoed) = response_tools::understand(asked.tools.unwrap_or_default())?;
     let (choice, allowed, tool_choice) = response_tools::choice(asked.tool_choice, &tools)?;
     let text = asked.text.unwrap_or_default();
@@ -168,6 +176,7 @@ pub(super) fn understand(asked: CreateResponse, created_at: i64) -> Result<Asked
         sampling,
         compact_threshold,
         seal_reasoning: include.iter().any(|name| name == "reasoning.encrypted_content"),
+        generate,
         policy,
     })
 }

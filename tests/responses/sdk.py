@@ -391,16 +391,27 @@ def once():
 
 def socket():
     with client.responses.connect() as connection:
-        ids = []
-        for previous in (None, 0):
-            asked = {"previous_response_id": ids[previous]} if previous is not None else {}
-            connection.response.create(model=MODEL, input="Say hello", store=False, **asked)
+
+        def ask(**fields):
+            """The response, or the error."""
+            connection.response.create(model=MODEL, store=False, **fields)
             for event in connection:
+                assert event.stream_id == fields.get("stream_id"), event
+                if event.type == "error":
+                    return event
                 if event.type == "response.completed":
-                    assert event.response.output_text == "Hello, world."
-                    ids.append(event.response.id)
-                    break
-        assert len(ids) == 2
+                    return event.response
+
+        first = ask(input="Say hello")
+        assert first.output_text == "Hello, world."
+        assert ask(input="Say hello", previous_response_id=first.id).output_text == "Hello, world."
+        warm = ask(input=[], instructions="Be kind.", tools=[AUTO], generate=False, stream_id="agent_1")
+        assert (warm.status, warm.output) == ("completed", [])
+        files = ask(input="List the files", tools=[AUTO], previous_response_id=warm.id, stream_id="agent_1")
+        assert [item.type for item in files.output] == ["shell_call", "shell_call_output", "message"]
+        refusal = ask(input="Say hello", previous_response_id="resp_none", stream_id="agent_2")
+        assert (refusal.status, refusal.error.code) == (400, "previous_response_not_found")
+        assert refusal.error.param == "previous_response_id" and refusal.error.type == "invalid_request_error"
 
 
 def keyed():

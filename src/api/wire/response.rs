@@ -47,6 +47,10 @@ pub(in crate::api) struct CreateResponse {
     pub store: Option<bool>,
     /// Whether it is made while nobody waits.
     pub background: Option<bool>,
+    /// Whether the model is asked; if not, what is given is only there to be gone on from. WebSockets alone can say so.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub generate: Option<bool>,
     /// When the context is made shorter.
     pub context_management: Option<Vec<ContextManagement>>,
     /// What is to be in the answer beside the usual.

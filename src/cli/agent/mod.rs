@@ -205,6 +205,7 @@ impl Work {
             // When the model's window is full.
             compact_threshold: Some(u64::MAX),
             seal_reasoning: false,
+            generate: true,
             budget: self.policy.budget(self.agent.models().price(&self.model).map(Prices::from).unwrap_or_default()),
             workplace: Arc::new(Here),
             judge: Arc::new(governor),

@@ -99,6 +99,7 @@ pub const SETTINGS: &[Setting] = &[
     row("http.grace", "grace", "How long commands may go on when the service is told to stop", |s| Slot::Time(&mut s.api.grace)),
     at_least(1, row("http.keep_alive", "keep-alive", "A comment is sent this often into a stream in which nothing happens", |s| Slot::Time(&mut s.api.keep_alive))),
     row("http.sockets", "sockets", "WebSockets open at a time, for each key", |s| Slot::Number(&mut s.api.sockets)),
+    at_least(1, row("http.response_socket", "response-socket", "How long a WebSocket for responses may be open", |s| Slot::Time(&mut s.api.response_socket))),
     at_least(1, row("http.terminal_idle", "terminal-idle", "A terminal is closed when nothing was typed or printed for so long", |s| Slot::Time(&mut s.api.terminal_idle))),
     row("http.models", "model", "A model that `/v1/models` lists besides those of [models]", |s| Slot::Names(&mut s.api.models)),
 
