@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde_json::json;
+use tokio::runtime::Handle;
 use tracing::Span;
 
 use super::audit::{self, Record};
@@ -65,22 +66,23 @@ pub(super) fn answered((answer, record): (Answer, Record)) -> Response {
     (Extension(Arc::new(record)), Json(answer)).into_response()
 }
 
-/// Waits for a command's end. If nobody waits any more, because the client has gone away, the command is cancelled; what it used is booked all the same.
+/// Waits for a command's end. If nobody waits any more, because the client has gone away, the command is cancelled; what it used is booked all the same,
+/// on the runtime that this is called on.
 pub(super) fn attended<T: Send + 'static>(
     cancel: impl Fn(),
     finish: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = T> {
-    struct Attended<F: Future<Output: Send> + Send + 'static, C: Fn()>(Option<Pin<Box<F>>>, C);
+    struct Attended<F: Future<Output: Send> + Send + 'static, C: Fn()>(Option<Pin<Box<F>>>, C, Handle);
     impl<F: Future<Output: Send> + Send + 'static, C: Fn()> Drop for Attended<F, C> {
         fn drop(&mut self) {
             if let Some(finish) = self.0.take() {
                 self.1();
-                tokio::spawn(finish);
+                self.2.spawn(finish);
             }
         }
     }
-    // Made before the first poll: who never gets so far goes away, too.
-    let mut attended = Attended(Some(Box::pin(finish)), cancel);
+    // Made before the first poll: who never gets so far goes away, too. The runtime is kept because whoever drops this may be on none.
+    let mut attended = Attended(Some(Box::pin(finish)), cancel, Handle::current());
     async move {
         let finish = attended.0.as_mut().expect("it has just been put there");
         let ended = finish.await;
@@ -161,4 +163,22 @@ async fn next(stream: &mut Option<Characters>) -> Option<Bytes> {
 
 async fn send(events: &Events, event: &Event<'_>) -> Result<(), Gone> {
     events.send(event.name(), event).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_finished_also_if_it_is_dropped_on_no_runtime() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("it starts");
+        let (cancelled, was_cancelled) = std::sync::mpsc::channel();
+        let (finished, was_finished) = tokio::sync::oneshot::channel();
+        let waiting = runtime.block_on(async {
+            attended(move || cancelled.send(()).expect("it is waited for"), async move { finished.send(()) })
+        });
+        drop(waiting);
+        was_cancelled.try_recv().expect("it is cancelled at once");
+        runtime.block_on(was_finished).expect("it is finished later");
+    }
 }
