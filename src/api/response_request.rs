@@ -69,24 +69,11 @@ pub(super) struct Asked {
     pub policy: Policy,
 }
 
-/// Checks a request.
+/// Understands a request.
 pub(super) fn understand(asked: CreateResponse, created_at: i64) -> Result<Asked, ApiError> {
+    check(&asked)?;
     let model = asked.model.filter(|model| !model.is_empty()).ok_or_else(|| ApiError::missing_parameter("model"))?;
-    if asked.prompt.is_some() {
-        return Err(ApiError::invalid_value(
-            "prompt",
-            "stored prompts are not supported; send 'input' and 'instructions'",
-        ));
-    }
-    let (background, store) = (asked.background.unwrap_or(false), asked.store.unwrap_or(true));
-    if background && !store {
-        return Err(ApiError::invalid_value("background", "a response in the background must be stored"));
-    }
     let conversation = asked.conversation.as_ref().map(|param| param.id().to_owned());
-    if conversation.is_some() && asked.previous_response_id.is_some() {
-        let message = "Give either 'previous_response_id' or 'conversation', not both.";
-        return Err(ApiError::bad_request(message).with_code("mutually_exclusive_parameters"));
-    }
     let has_context = conversation.is_some() || asked.previous_response_id.is_some();
     let generate = asked.generate.unwrap_or(true);
     let input = input(asked.input, has_context || !generate)?;
@@ -102,42 +89,18 @@ pub(super) fn understand(asked: CreateResponse, created_at: i64) -> Result<Asked
     let verbosity = text.verbosity.map(|verbosity| verbosity.name().to_owned());
     let (format, text) = text_format(text)?;
     let reasoning = asked.reasoning.unwrap_or_default();
-    check_effort(&reasoning)?;
     let include = asked.include.unwrap_or_default();
-    if let Some(at) = include.iter().position(|name| !INCLUDE.contains(&name.as_str())) {
-        return Err(ApiError::invalid_value(
-            format!("include[{at}]"),
-            format!("expected one of {}", INCLUDE.join(", ")),
-        ));
-    }
     let policy = Policy::new(asked.policy.unwrap_or_default());
     let policy = policy.map_err(|error| ApiError::invalid_value("policy", error.to_string()))?;
     let compact_threshold = threshold(asked.context_management)?;
     let metadata = asked.metadata.unwrap_or_default();
-    check_metadata(&metadata)?;
-    within("max_output_tokens", asked.max_output_tokens, LEAST_OUTPUT_TOKENS, u64::MAX)?;
-    within("top_logprobs", asked.top_logprobs, 0, 20)?;
-    within("temperature", asked.temperature, 0.0, 2.0)?;
-    within("top_p", asked.top_p, 0.0, 1.0)?;
-    within("presence_penalty", asked.presence_penalty, -2.0, 2.0)?;
-    within("frequency_penalty", asked.frequency_penalty, -2.0, 2.0)?;
-    for (name, text, most) in [
-        ("prompt_cache_key", &asked.prompt_cache_key, KEY_CHARS),
-        ("safety_identifier", &asked.safety_identifier, KEY_CHARS * 2),
-        ("user", &asked.user, USER_CHARS),
-    ] {
-        let chars = text.as_ref().map_or(0, |text| text.chars().count());
-        if chars > most {
-            return Err(ApiError::invalid_value(name, format!("expected at most {most} characters, got {chars}")));
-        }
-    }
     let sampling =
         Sampling { temperature: asked.temperature, top_p: asked.top_p, verbosity, effort: reasoning.effort.clone() };
     let truncation = asked.truncation.unwrap_or(Truncation::Disabled);
     let head = ResponseHead {
         id: id::new("resp_"),
         created_at,
-        background,
+        background: asked.background.unwrap_or(false),
         instructions: asked.instructions.clone().map(Value::String),
         max_output_tokens: asked.max_output_tokens,
         max_tool_calls: asked.max_tool_calls,
@@ -150,7 +113,7 @@ pub(super) fn understand(asked: CreateResponse, created_at: i64) -> Result<Asked
         reasoning: json!({ "effort": reasoning.effort, "summary": reasoning.summary.or(reasoning.generate_summary) }),
         safety_identifier: asked.safety_identifier,
         service_tier: "default".into(),
-        store,
+        store: asked.store.unwrap_or(true),
         temperature: asked.temperature.unwrap_or(1.0),
         top_p: asked.top_p.unwrap_or(1.0),
         top_logprobs: u32::try_from(asked.top_logprobs.unwrap_or(0)).unwrap_or(0),
@@ -179,6 +142,45 @@ pub(super) fn understand(asked: CreateResponse, created_at: i64) -> Result<Asked
         generate,
         policy,
     })
+}
+
+/// Checks what can be wrong in a request by itself.
+fn check(asked: &CreateResponse) -> Result<(), ApiError> {
+    if asked.prompt.is_some() {
+        let why = "stored prompts are not supported; send 'input' and 'instructions'";
+        return Err(ApiError::invalid_value("prompt", why));
+    }
+    if asked.background == Some(true) && asked.store == Some(false) {
+        return Err(ApiError::invalid_value("background", "a response in the background must be stored"));
+    }
+    if asked.conversation.is_some() && asked.previous_response_id.is_some() {
+        let message = "Give either 'previous_response_id' or 'conversation', not both.";
+        return Err(ApiError::bad_request(message).with_code("mutually_exclusive_parameters"));
+    }
+    asked.reasoning.as_ref().map_or(Ok(()), check_effort)?;
+    asked.metadata.as_ref().map_or(Ok(()), check_metadata)?;
+    let include = asked.include.as_deref().unwrap_or_default();
+    if let Some(at) = include.iter().position(|name| !INCLUDE.contains(&name.as_str())) {
+        let why = format!("expected one of {}", INCLUDE.join(", "));
+        return Err(ApiError::invalid_value(format!("include[{at}]"), why));
+    }
+    within("max_output_tokens", asked.max_output_tokens, LEAST_OUTPUT_TOKENS, u64::MAX)?;
+    within("top_logprobs", asked.top_logprobs, 0, 20)?;
+    within("temperature", asked.temperature, 0.0, 2.0)?;
+    within("top_p", asked.top_p, 0.0, 1.0)?;
+    within("presence_penalty", asked.presence_penalty, -2.0, 2.0)?;
+    within("frequency_penalty", asked.frequency_penalty, -2.0, 2.0)?;
+    for (name, text, most) in [
+        ("prompt_cache_key", &asked.prompt_cache_key, KEY_CHARS),
+        ("safety_identifier", &asked.safety_identifier, KEY_CHARS * 2),
+        ("user", &asked.user, USER_CHARS),
+    ] {
+        let chars = text.as_ref().map_or(0, |text| text.chars().count());
+        if chars > most {
+            return Err(ApiError::invalid_value(name, format!("expected at most {most} characters, got {chars}")));
+        }
+    }
+    Ok(())
 }
 
 /// Understands `input`: a text, or a list of items. It may be missing if there is something to go on from.

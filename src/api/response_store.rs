@@ -112,7 +112,7 @@ impl Alive {
         Ok(&self.0.get_or_try_init(|| take).await?.0)
     }
 
-    /// Gives the lease up.
+    /// That name, if the lease has been taken.
     pub fn known(&self) -> Option<&str> {
         self.0.get().map(|(name, _)| name.as_str())
     }
