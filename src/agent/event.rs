@@ -2,12 +2,14 @@
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::item::{Item, Part};
 use super::response::ResponseObject;
 
 /// Something that happened to a response. It serialises itself to exactly the wire's JSON.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ResponseStreamEvent)]
 pub struct Event {
     /// From 0, without gaps.
     pub sequence_number: u64,
@@ -17,7 +19,8 @@ pub struct Event {
 }
 
 /// What happened. `output_index` counts items, `content_index` parts of a message, `command_index` commands of a call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ResponseStreamEventKind)]
 #[serde(tag = "type")]
 #[allow(missing_docs, reason = "the reference's names and fields")]
 pub enum What {
@@ -42,9 +45,23 @@ pub enum What {
     #[serde(rename = "response.content_part.done")]
     PartDone { item_id: String, output_index: usize, content_index: usize, part: Part },
     #[serde(rename = "response.output_text.delta")]
-    TextDelta { item_id: String, output_index: usize, content_index: usize, delta: String, logprobs: [(); 0] },
+    TextDelta {
+        item_id: String,
+        output_index: usize,
+        content_index: usize,
+        delta: String,
+        #[schema(value_type = Vec<Object>)]
+        logprobs: [(); 0],
+    },
     #[serde(rename = "response.output_text.done")]
-    TextDone { item_id: String, output_index: usize, content_index: usize, text: String, logprobs: [(); 0] },
+    TextDone {
+        item_id: String,
+        output_index: usize,
+        content_index: usize,
+        text: String,
+        #[schema(value_type = Vec<Object>)]
+        logprobs: [(); 0],
+    },
     #[serde(rename = "response.output_text.annotation.added")]
     AnnotationAdded {
         item_id: String,
@@ -84,7 +101,7 @@ pub enum What {
 }
 
 /// What a command wrote meanwhile: whole characters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Written {
     /// To standard output.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::budget::{Budget, Prices};
 use super::item::{Item, PatchOperation};
@@ -14,7 +15,8 @@ use crate::container::{Access, Profile};
 const SCRATCH: &str = "/tmp";
 
 /// A policy as it is written. What is missing restricts nothing.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Policy)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyConfig {
     /// What commands may do to files where `paths` says nothing: `read-only`, `propose-writes` (a person decides on each step that changes files) or `full`. `/tmp` is

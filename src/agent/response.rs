@@ -1,14 +1,15 @@
 //! A response as clients see it: every field of the reference, always there.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::item::Item;
 use super::model::Usage;
 
 /// What of a response does not change while it is made: mostly the request's fields, with their defaults filled in. The types say what may
 /// not be null.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ResponseHead {
     /// `resp_` and 48 digits.
     pub id: String,
@@ -29,12 +30,14 @@ pub struct ResponseHead {
     /// The response it goes on from.
     pub previous_response_id: Option<String>,
     /// `{"id": "conv_…"}`.
+    #[schema(value_type = Option<Object>)]
     pub conversation: Option<Value>,
     /// As asked.
     pub prompt_cache_key: Option<String>,
     /// As asked.
     pub prompt_cache_retention: Option<String>,
     /// `{"effort", "summary"}`.
+    #[schema(value_type = Object)]
     pub reasoning: Value,
     /// As asked.
     pub safety_identifier: Option<String>,
@@ -53,21 +56,25 @@ pub struct ResponseHead {
     /// As asked.
     pub frequency_penalty: f64,
     /// `{"format", "verbosity"}`.
+    #[schema(value_type = Object)]
     pub text: Value,
     /// As asked.
     pub tool_choice: Value,
     /// As asked, with defaults filled in and without secrets.
+    #[schema(value_type = Vec<Object>)]
     pub tools: Vec<Value>,
     /// `auto` or `disabled`.
     pub truncation: String,
     /// As asked.
     pub user: Option<String>,
     /// At most 16 pairs of text.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub metadata: serde_json::Map<String, Value>,
 }
 
 /// A response: its head, and how far it has come.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Response)]
 pub struct ResponseObject {
     /// Always `response`.
     pub object: String,
@@ -89,7 +96,8 @@ pub struct ResponseObject {
 }
 
 /// How far a response has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ResponseStatus)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It waits for its turn.
@@ -126,7 +134,8 @@ impl Status {
 }
 
 /// Why a response failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ResponseError)]
 pub struct Failure {
     /// One of the reference's codes: `server_error`, `rate_limit_exceeded`, `invalid_prompt` …
     pub code: String,
@@ -152,14 +161,16 @@ impl Failure {
 }
 
 /// Why a response is incomplete.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = IncompleteDetails)]
 pub struct Incomplete {
     /// Which of the reference's reasons.
     pub reason: Reason,
 }
 
 /// The reference's reasons for which a response is incomplete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = IncompleteReason)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// `max_output_tokens` were written.
@@ -171,7 +182,8 @@ pub enum Reason {
 }
 
 /// Tokens, as clients see them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Usage)]
 pub struct UsageObject {
     /// Of all prompts.
     pub input_tokens: u64,
@@ -186,7 +198,8 @@ pub struct UsageObject {
 }
 
 /// Where tokens of prompts came from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = InputTokensDetails)]
 pub struct InputDetails {
     /// The provider's cache.
     pub cached_tokens: u64,
@@ -196,7 +209,8 @@ pub struct InputDetails {
 }
 
 /// What tokens of answers were for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = OutputTokensDetails)]
 pub struct OutputDetails {
     /// Reasoning.
     pub reasoning_tokens: u64,
@@ -210,6 +224,41 @@ impl From<Usage> for UsageObject {
             output_tokens: usage.output_tokens,
             output_tokens_details: OutputDetails { reasoning_tokens: usage.reasoning_tokens },
             total_tokens: usage.input_tokens.saturating_add(usage.output_tokens),
+        }
+    }
+}
+
+impl ResponseHead {
+    /// What a request says that names nothing but a model: the reference's defaults.
+    pub fn new(id: impl Into<String>, created_at: i64, model: impl Into<String>) -> ResponseHead {
+        ResponseHead {
+            id: id.into(),
+            created_at,
+            background: false,
+            instructions: None,
+            max_output_tokens: None,
+            max_tool_calls: None,
+            model: model.into(),
+            parallel_tool_calls: true,
+            previous_response_id: None,
+            conversation: None,
+            prompt_cache_key: None,
+            prompt_cache_retention: None,
+            reasoning: json!({ "effort": null, "summary": null }),
+            safety_identifier: None,
+            service_tier: "default".into(),
+            store: true,
+            temperature: 1.0,
+            top_p: 1.0,
+            top_logprobs: 0,
+            presence_penalty: 0.0,
+            frequency_penalty: 0.0,
+            text: json!({ "format": { "type": "text" }, "verbosity": "medium" }),
+            tool_choice: "auto".into(),
+            tools: Vec::new(),
+            truncation: "disabled".into(),
+            user: None,
+            metadata: serde_json::Map::new(),
         }
     }
 }

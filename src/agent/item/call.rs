@@ -1,11 +1,12 @@
 //! Calls of tools, their outputs, and what a person says to them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Content, Status};
 
 /// A call of a function that the client carries out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FunctionCall {
     /// `fc_…`
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,7 +23,7 @@ pub struct FunctionCall {
 }
 
 /// A call of a tool that takes any text and that the client carries out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CustomToolCall {
     /// `ctc_…`
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +40,7 @@ pub struct CustomToolCall {
 }
 
 /// What the client's function or custom tool answered.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CallOutput {
     /// `fco_…` or `ctco_…`
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +55,7 @@ pub struct CallOutput {
 }
 
 /// Shell commands the model proposes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShellCall {
     /// `sh_…`
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,7 +73,7 @@ pub struct ShellCall {
 }
 
 /// What a shell call asks for.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShellAction {
     /// Command lines, each for a shell of its own, side by side.
     pub commands: Vec<String>,
@@ -85,7 +86,7 @@ pub struct ShellAction {
 }
 
 /// Where a call runs, as items tell it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum CallEnvironment {
     /// In the client's own shell.
@@ -98,7 +99,7 @@ pub enum CallEnvironment {
 }
 
 /// What the commands of a shell call printed and how they ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShellCallOutput {
     /// `sho_…`
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,7 +117,7 @@ pub struct ShellCallOutput {
 }
 
 /// What one command printed and how it ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CommandOutput {
     /// Standard output.
     pub stdout: String,
@@ -127,7 +128,7 @@ pub struct CommandOutput {
 }
 
 /// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum CommandOutcome {
     /// By itself, or by a signal (128 and its number).
@@ -140,7 +141,7 @@ pub enum CommandOutcome {
 }
 
 /// A change to a file that the model proposes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ApplyPatchCall {
     /// `apc_…`
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,7 +156,7 @@ pub struct ApplyPatchCall {
 }
 
 /// A change to one file. Diffs are V4A: lines that begin with ` `, `+` or `-`, in hunks after `@@`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum PatchOperation {
     /// A new file; every line of the diff begins with `+`.
@@ -180,7 +181,7 @@ pub enum PatchOperation {
 }
 
 /// Whether the change could be made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ApplyPatchCallOutput {
     /// `apco_…`
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,7 +196,7 @@ pub struct ApplyPatchCallOutput {
 }
 
 /// A step that waits for a person.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct McpApprovalRequest {
     /// `mcpr_…`
     pub id: String,
@@ -208,7 +209,7 @@ pub struct McpApprovalRequest {
 }
 
 /// What a person said to an approval request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct McpApprovalResponse {
     /// `mcpa_…`
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@ mod message;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 pub use call::{
     ApplyPatchCall, ApplyPatchCallOutput, CallEnvironment, CallOutput, CommandOutcome, CommandOutput, CustomToolCall,
@@ -17,7 +18,7 @@ pub use call::{
 pub use message::{Annotation, Content, Detail, Message, Part, Reasoning, Role};
 
 /// An element of a response's input or output. On input ids are optional, in what Coquina stores and sends they are always there.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Item {
     /// Somebody says something.
@@ -53,7 +54,8 @@ pub enum Item {
 }
 
 /// How far an item is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ItemStatus)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Being made.
@@ -67,7 +69,7 @@ pub enum Status {
 }
 
 /// A sealed summary of a conversation so far.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Compaction {
     /// `cmp_…`
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +79,7 @@ pub struct Compaction {
 }
 
 /// A stored item, by its id.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ItemReference {
     /// Whatever id the item has.
     pub id: String,

@@ -20,6 +20,7 @@ mod variables;
 mod word;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use glob::{Glob, Match};
 use script::Command;
@@ -78,7 +79,7 @@ const HARMLESS: [&[u8]; 42] = [
 ];
 
 /// What is to be done with a command.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// It runs.
@@ -91,7 +92,7 @@ pub enum Decision {
 }
 
 /// A rule. Without command and path it matches everything.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// What is done with a command it matches.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::response::InputItem;
 use crate::api::error::ApiError;
 
 /// Pairs of texts that a client keeps with a response or a conversation.
@@ -40,7 +41,7 @@ pub(in crate::api) fn check_metadata(metadata: &Metadata) -> Result<(), ApiError
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct CreateConversation {
     /// What it begins with: at most 20 items.
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<InputItem>>, max_items = 20)]
     pub items: Option<Vec<Value>>,
     /// At most 16 pairs.
     pub metadata: Option<Metadata>,
@@ -60,7 +61,7 @@ pub(in crate::api) struct UpdateConversation {
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct CreateItems {
     /// At most 20.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<InputItem>, max_items = 20)]
     pub items: Vec<Value>,
 }
 

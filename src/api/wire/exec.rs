@@ -144,7 +144,7 @@ impl Answer {
 pub(in crate::api) struct ServerSentEvent {
     /// The `type` of what is in `data`.
     event: String,
-    /// An [`Event`], as JSON.
+    /// As JSON: an `Event` of a command, or a `ResponseStreamEvent`.
     data: String,
 }
 

@@ -4,10 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::conversation::Metadata;
-use crate::agent::item::Item;
+use crate::agent::item::{Content, Item, Role};
 use crate::agent::response::UsageObject;
 use crate::agent::{Compacted, PolicyConfig};
 
@@ -28,7 +30,7 @@ pub(in crate::api) struct CreateResponse {
     /// The conversation that it belongs to.
     pub conversation: Option<ConversationParam>,
     /// What the model may use.
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<Tool>>, max_items = 512)]
     pub tools: Option<Vec<Value>>,
     /// `auto`, `none`, `required`, or a tool that must be used.
     #[schema(value_type = Option<Choice>)]
@@ -38,6 +40,7 @@ pub(in crate::api) struct CreateResponse {
     /// Calls of built-in tools in all; further ones are ignored.
     pub max_tool_calls: Option<u64>,
     /// Tokens that the model may write in all, at least 16.
+    #[schema(minimum = 16)]
     pub max_output_tokens: Option<u64>,
     /// Whether the answer is a stream of events.
     pub stream: Option<bool>,
@@ -58,14 +61,19 @@ pub(in crate::api) struct CreateResponse {
     /// At most 16 pairs.
     pub metadata: Option<Metadata>,
     /// 0 to 2.
+    #[schema(minimum = 0, maximum = 2)]
     pub temperature: Option<f64>,
     /// 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
     pub top_p: Option<f64>,
     /// 0 to 20.
+    #[schema(minimum = 0, maximum = 20)]
     pub top_logprobs: Option<u64>,
     /// -2 to 2.
+    #[schema(minimum = -2, maximum = 2)]
     pub presence_penalty: Option<f64>,
     /// -2 to 2.
+    #[schema(minimum = -2, maximum = 2)]
     pub frequency_penalty: Option<f64>,
     /// What the model's text is to be.
     pub text: Option<TextParam>,
@@ -101,7 +109,6 @@ pub(in crate::api) struct CreateResponse {
     /// Of no account here.
     pub personality: Option<String>,
     /// Coquina's own: what this response may do and use, within what its key may (docs/agent.md).
-    #[schema(value_type = Option<Object>)]
     pub policy: Option<PolicyConfig>,
 }
 
@@ -114,8 +121,56 @@ pub(in crate::api) enum Input {
     /// What the user says.
     Text(String),
     /// Items, as the reference has them.
-    #[schema(value_type = Vec<Object>)]
-    Items(Vec<Value>),
+    Items(Vec<InputItem>),
+}
+
+/// An item, or a message in short, for the document alone. Many a message is both, hence no derived `oneOf`.
+pub(in crate::api) struct InputItem;
+
+impl PartialSchema for InputItem {
+    fn schema() -> RefOr<Schema> {
+        AnyOfBuilder::new().item(Ref::from_schema_name("Item")).item(ShortMessage::schema()).into()
+    }
+}
+
+impl ToSchema for InputItem {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Item::name().into(), Item::schema()));
+        Item::schemas(schemas);
+        ShortMessage::schemas(schemas);
+    }
+}
+
+/// A message that may do without its type, and whose content may be one text, for the document alone.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it is looked at as JSON")]
+struct ShortMessage {
+    /// Always `message`.
+    r#type: Option<String>,
+    /// Who speaks.
+    role: Role,
+    /// What is said.
+    content: Content,
+}
+
+/// What the model may use, for the document alone.
+#[derive(ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(dead_code, reason = "it is looked at as JSON")]
+pub(in crate::api) enum Tool {
+    /// A function that the client carries out.
+    Function(FunctionTool),
+    /// A tool that the client carries out and that takes text.
+    Custom(CustomTool),
+    /// Commands, in a container here or where the client is.
+    Shell(ShellTool),
+    /// Changes to files.
+    ApplyPatch {},
+    /// That the client understands requests for approval.
+    Mcp {
+        /// Always `coquina`.
+        server_label: String,
+    },
 }
 
 /// Which tool is to be used, for the document alone.
@@ -123,11 +178,21 @@ pub(in crate::api) enum Input {
 #[serde(untagged)]
 #[allow(dead_code, reason = "it is looked at as JSON")]
 pub(in crate::api) enum Choice {
-    /// `auto`, `none` or `required`.
-    Mode(String),
+    /// Whether it must use one.
+    Mode(ChoiceMode),
     /// A tool.
     #[schema(value_type = Object)]
     Tool(Value),
+}
+
+/// Whether a tool is to be used, for the document alone.
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code, missing_docs, reason = "it is looked at as JSON; the names say it")]
+pub(in crate::api) enum ChoiceMode {
+    Auto,
+    None,
+    Required,
 }
 
 /// The conversation that a response belongs to.
@@ -172,6 +237,7 @@ pub(in crate::api) struct ContextManagement {
     /// Always `compaction`.
     pub r#type: CompactionType,
     /// Tokens beyond which the context is compacted, at least 1000.
+    #[schema(minimum = 1000)]
     pub compact_threshold: Option<u64>,
 }
 
@@ -261,29 +327,32 @@ pub(in crate::api) struct CompactContext {
 }
 
 /// A function of the client's.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[allow(dead_code, reason = "the reference's fields; not all are of account here")]
 pub(in crate::api) struct FunctionTool {
     pub name: String,
     pub description: Option<String>,
+    #[schema(value_type = Option<Object>)]
     pub parameters: Option<Value>,
     pub strict: Option<bool>,
 }
 
 /// A tool of the client's that takes text.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(in crate::api) struct CustomTool {
     pub name: String,
     pub description: Option<String>,
+    #[schema(value_type = Option<Object>)]
     pub format: Option<Value>,
 }
 
 /// The shell.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "the reference's fields; not all are of account here")]
 pub(in crate::api) struct ShellTool {
     pub r#type: String,
+    #[schema(value_type = Option<Object>)]
     pub environment: Option<Value>,
     pub allowed_callers: Option<Vec<String>>,
 }
@@ -304,7 +373,7 @@ impl TokenCount {
 }
 
 /// A context that was made shorter.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(in crate::api) struct CompactedObject {
     /// `resp_…`, though nothing is kept under it.
     id: String,
