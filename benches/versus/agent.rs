@@ -5,13 +5,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use coquina::agent::item::{Item, Message};
-use coquina::agent::model::{
-    CallKind, Delta, Finish, Model, ModelError, Models, Prompt, TextFormat, ToolChoice, Usage,
-};
+use coquina::agent::model::{CallKind, Delta, Finish, Model, ModelError, Models, Prompt, Usage};
 use coquina::agent::response::Status;
 use coquina::agent::{
-    Agent, AgentConfig, AllowAll, Budget, Environment, Failure, Permit, Ran, Request, ResponseHead, Sampling, Tool,
-    Workplace, cancellation,
+    Agent, AgentConfig, Environment, Failure, Permit, Ran, Request, ResponseHead, Tool, Workplace, cancellation,
 };
 use coquina::container::{Containers, ContainersConfig, Create, Durability, ExecOptions, Settings};
 use coquina::sandbox::{Exec, Outcome};
@@ -19,7 +16,6 @@ use coquina::storage::{Store, StoreConfig};
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::{BoxStream, iter, once};
 use futures_util::{FutureExt as _, StreamExt as _};
-use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::harness::{Bench, beside, build_dir, millis, resident_bytes};
@@ -180,23 +176,10 @@ async fn container(containers: &Containers) -> String {
 
 /// Makes a response; how long it took.
 async fn response(agent: &Agent, container: &str) -> Duration {
+    let input = vec![Item::Message(Message::user("Say hi ten times."))];
     let request = Request {
-        head: head(),
-        instructions: String::new(),
-        context: Vec::new(),
-        input: vec![Item::Message(Message::user("Say hi ten times."))],
-        owner: None,
         tools: vec![Tool::Shell(Environment::Auto { skills: Vec::new() })],
-        choice: ToolChoice::Auto,
-        allowed: None,
-        format: TextFormat::Text,
-        sampling: Sampling::default(),
-        compact_threshold: None,
-        seal_reasoning: false,
-        generate: true,
-        budget: Budget::default(),
-        workplace: Arc::new(Desk(container.to_owned())),
-        judge: Arc::new(AllowAll),
+        ..Request::new(ResponseHead::new("resp_1", 1, "m"), input, Arc::new(Desk(container.to_owned())))
     };
     let (_canceller, cancelled) = cancellation();
     let started = Instant::now();
@@ -204,17 +187,4 @@ async fn response(agent: &Agent, container: &str) -> Duration {
     let took = started.elapsed();
     assert_eq!((response.status, response.output.len()), (Status::Completed, 2 * STEPS + 1), "{:?}", response.error);
     took
-}
-
-fn head() -> ResponseHead {
-    let none = Value::Null;
-    let head = json!({
-        "id": "resp_1", "created_at": 1, "background": false, "instructions": none, "max_output_tokens": none,
-        "max_tool_calls": none, "model": "m", "parallel_tool_calls": true, "previous_response_id": none,
-        "conversation": none, "prompt_cache_key": none, "prompt_cache_retention": none, "reasoning": {},
-        "safety_identifier": none, "service_tier": "default", "store": true, "temperature": 1.0, "top_p": 1.0,
-        "top_logprobs": 0, "presence_penalty": 0.0, "frequency_penalty": 0.0, "text": {}, "tool_choice": "auto",
-        "tools": [], "truncation": "disabled", "user": none, "metadata": {}
-    });
-    serde_json::from_value(head).expect("it is a head")
 }

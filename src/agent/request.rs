@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::budget::Budget;
 use super::item::Item;
-use super::judge::Judge;
+use super::judge::{AllowAll, Judge};
 use super::model::{TextFormat, ToolChoice, ToolSpec};
 use super::response::ResponseHead;
 use super::workplace::Workplace;
@@ -43,6 +43,30 @@ pub struct Request {
     pub workplace: Arc<dyn Workplace>,
     /// Who decides what may run.
     pub judge: Arc<dyn Judge>,
+}
+
+impl Request {
+    /// A request for text, without tools, that no policy restricts.
+    pub fn new(head: ResponseHead, input: Vec<Item>, workplace: Arc<dyn Workplace>) -> Request {
+        Request {
+            head,
+            instructions: String::new(),
+            context: Vec::new(),
+            input,
+            owner: None,
+            tools: Vec::new(),
+            choice: ToolChoice::Auto,
+            allowed: None,
+            format: TextFormat::Text,
+            sampling: Sampling::default(),
+            compact_threshold: None,
+            seal_reasoning: false,
+            generate: true,
+            budget: Budget::default(),
+            workplace,
+            judge: Arc::new(AllowAll),
+        }
+    }
 }
 
 /// What a request asks of sampling; what is `None` is left to the model.

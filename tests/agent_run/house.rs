@@ -5,12 +5,10 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use coquina::agent::event::{Events, What};
 use coquina::agent::item::{CommandOutcome, Item};
-use coquina::agent::model::{
-    CallKind, Delta, Finish, Model, ModelError, Models, Prompt, TextFormat, ToolChoice, Usage,
-};
+use coquina::agent::model::{CallKind, Delta, Finish, Model, ModelError, Models, Prompt, Usage};
 use coquina::agent::{
-    Agent, AgentConfig, AllowAll, Budget, Cancelled, Environment, Event, Failure, Permit, Ran, Request, ResponseHead,
-    ResponseObject, Sampling, Tool, Workplace, cancellation,
+    Agent, AgentConfig, Cancelled, Environment, Event, Failure, Permit, Ran, Request, ResponseHead, ResponseObject,
+    Tool, Workplace, cancellation,
 };
 use coquina::container::{Containers, ContainersConfig, Create};
 use coquina::storage::{Store, StoreConfig};
@@ -134,24 +132,10 @@ impl House {
 
     /// A request with a shell in a container of its own.
     pub fn request(&self, input: Value) -> Request {
-        let tools = vec![Tool::Shell(Environment::Auto { skills: Vec::new() })];
         Request {
-            head: head(),
             instructions: "Be brief.".into(),
-            context: Vec::new(),
-            input: items(input),
-            owner: None,
-            tools,
-            choice: ToolChoice::Auto,
-            allowed: None,
-            format: TextFormat::Text,
-            sampling: Sampling::default(),
-            compact_threshold: None,
-            seal_reasoning: false,
-            generate: true,
-            budget: Budget::default(),
-            workplace: self.desk(),
-            judge: Arc::new(AllowAll),
+            tools: vec![Tool::Shell(Environment::Auto { skills: Vec::new() })],
+            ..Request::new(ResponseHead::new("resp_1", 1, "m"), items(input), self.desk())
         }
     }
 
@@ -183,18 +167,6 @@ async fn agent(player: &Arc<Player>, containers: &Containers) -> Agent {
     let mut models = Models::new();
     models.insert("m", player.clone() as Arc<dyn Model>);
     Agent::open(models, containers.clone(), AgentConfig::default()).await.expect("the store works")
-}
-
-fn head() -> ResponseHead {
-    serde_json::from_value(json!({
-        "id": "resp_1", "created_at": 1, "background": false, "instructions": null, "max_output_tokens": null,
-        "max_tool_calls": null, "model": "m", "parallel_tool_calls": true, "previous_response_id": null,
-        "conversation": null, "prompt_cache_key": null, "prompt_cache_retention": null, "reasoning": {},
-        "safety_identifier": null, "service_tier": "default", "store": true, "temperature": 1.0, "top_p": 1.0,
-        "top_logprobs": 0, "presence_penalty": 0.0, "frequency_penalty": 0.0, "text": {}, "tool_choice": "auto",
-        "tools": [], "truncation": "disabled", "user": null, "metadata": {}
-    }))
-    .expect("it is a head")
 }
 
 /// What holds for the events of every response: numbers without gaps, items added once and done before the end, deltas that make what is done.
