@@ -9,8 +9,7 @@
 //! [`Judge::judge`] before each, `shell` and `patch` do it in a container, and the next step sees the output. `resume` goes on with what waited for a person. `compaction` puts a
 //! sealed summary in the place of what came before when the prompt grows too long.
 //!
-//! **Where.** `item` and `response`, `event`: the wire's words. `model`: who answers. `request`, `workplace`, `judge`, `budget`, `cancel`: what a
-//! run is given. `governor`: the judge that asks a `policy` with its `rules`, and people by `approval`s. `run`: the loop.
+//! **Where.** docs/architecture.md has a table of the files.
 //!
 //! **Invariants.** [`Agent::run`] never fails: what goes wrong is the response's status. Every item that was added is done before the response
 //! ends. What an item shows has been run exactly so. Everything that a model or a command can make longer has a bound.

@@ -2,7 +2,7 @@
 //!
 //! **What this is.** [`serve`] answers connections of a listener with a [`Service`]: the image, the keys, the quotas, the figures. One file
 //! has the routes (`router.rs`), one what every request passes (`gate.rs`), one the errors (`error.rs`); each resource has a file of
-//! handlers, and its JSON has one in `wire/`.
+//! handlers, and its JSON has one in `wire/`. docs/architecture.md has a table of them all.
 //!
 //! **What is not here.** Commands run in the sandbox room, containers live in theirs; a handler translates and waits.
 //!
