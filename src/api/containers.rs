@@ -3,14 +3,15 @@
 use axum::Extension;
 use axum::extract::{RawQuery, State};
 
+use super::container_files;
 use super::error::ApiError;
 use super::fields::Fields;
 use super::gate::Caller;
 use super::json::Json;
 use super::path::Within;
 use super::service::Service;
+use super::skills;
 use super::wire::{ContainerObject, CreateContainer, Deleted, List, Page, display_name};
-use super::{container_files, skills};
 use crate::agent::Skill;
 use crate::container::{Container, Create, Durability, Origin, Settings};
 use crate::storage::{ContainerQuery, LIST_LIMIT};

@@ -2,7 +2,7 @@
 //!
 //! **What this is.** [`serve`] answers connections of a listener with a [`Service`]: the image, the keys, the quotas, the figures. One file
 //! has the routes (`router.rs`), one what every request passes (`gate.rs`), one the errors (`error.rs`); each resource has a file of
-//! handlers, and its JSON has one in `wire/`. docs/architecture.md has a table of them all.
+//! handlers, or a folder, and its JSON has a file in `wire/`. docs/architecture.md has a table of them all.
 //!
 //! **What is not here.** Commands run in the sandbox room, containers live in theirs; a handler translates and waits.
 //!
@@ -42,29 +42,19 @@ mod path;
 mod place;
 mod references;
 mod refusal;
-mod response_make;
-mod response_request;
-mod response_run;
-mod response_store;
-mod response_tools;
-mod response_workplace;
 mod responses;
-mod responses_socket;
 mod router;
 mod run;
 mod server;
 mod service;
-mod skill_folder;
 mod skills;
 mod socket;
 mod sse;
 mod stored;
 mod telemetry;
-mod terminal;
 mod tty;
 mod upkeep;
 mod wire;
-mod zip;
 
 pub use config::{ApiConfig, AuditKeep};
 pub use keys::{Key, KeyError, Keys, NewKey, Quotas, Scope};

@@ -9,9 +9,13 @@ use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref};
 
+use super::responses;
+use super::responses::socket;
+use super::skills;
+use super::tty;
 use super::{
     approvals, archive, audit, container_exec, container_files, containers, conversations, error, files, history,
-    models, responses, responses_socket, run, skills, tty, wire,
+    models, run, wire,
 };
 use crate::agent::Event;
 
@@ -29,7 +33,7 @@ use crate::agent::Event;
         files::create, files::list, files::get, files::content, files::remove,
         skills::create, skills::list, skills::get, skills::update, skills::remove, skills::content, skills::create_version,
         skills::versions, skills::version, skills::remove_version, skills::version_content,
-        responses_socket::open, responses::create, responses::get, responses::remove, responses::cancel, responses::input_items, responses::input_tokens, responses::compact,
+        socket::open, responses::create, responses::get, responses::remove, responses::cancel, responses::input_items, responses::input_tokens, responses::compact,
         conversations::create, conversations::get, conversations::update, conversations::remove,
         conversations::create_items, conversations::list_items, conversations::get_item, conversations::remove_item,
         models::list, models::get,

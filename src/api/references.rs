@@ -6,9 +6,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::error::ApiError;
 use super::gate::Caller;
+use super::responses::store;
 use super::service::Service;
 use super::wire::Page;
-use super::{conversations, kept, response_store};
+use super::{conversations, kept};
 use crate::agent::item::Item;
 use crate::storage::{DocumentRecord, Order};
 
@@ -81,7 +82,7 @@ async fn find(service: &Service, caller: &Caller, mut ids: HashSet<String>) -> R
     }
     let owner = caller.owner();
     service.0.runs.settle(|run| run.owner == owner).await;
-    for kind in [response_store::KIND, conversations::KIND] {
+    for kind in [store::KIND, conversations::KIND] {
         let mut page = Page { limit: AT_ONCE, order: Order::Descending, after: None };
         while !ids.is_empty() {
             let records = service.kept().page(caller, kind, &page, |record| names_any(record, &ids)).await?;
@@ -114,5 +115,5 @@ async fn items_of(service: &Service, record: &DocumentRecord) -> Result<Vec<Item
         return conversations::load(service, record).await;
     }
     let tree = service.kept().tree(record)?;
-    kept::blocking(move || response_store::said(&tree)).await
+    kept::blocking(move || store::said(&tree)).await
 }

@@ -7,10 +7,14 @@ use axum::routing::{delete, get, post};
 
 use super::error::ApiError;
 use super::gate::{self, Gate};
+use super::responses;
+use super::responses::socket;
 use super::service::Service;
+use super::skills;
+use super::tty;
 use super::{
     approvals, archive, audit, container_exec, container_files, containers, conversations, files, health, history,
-    idempotency, models, openapi, responses, responses_socket, run, skills, tty,
+    idempotency, models, openapi, run,
 };
 
 /// The routes, behind the gate.
@@ -62,7 +66,7 @@ pub(super) fn router(service: &Service, check_hosts: bool) -> Router {
         .route("/v1/skills/{id}/versions/{version}", get(skills::version).delete(skills::remove_version))
         .route("/v1/skills/{id}/versions/{version}/content", get(skills::version_content))
         // The reference's conversations and responses.
-        .route("/v1/responses", get(responses_socket::open).merge(post(responses::create).layer(once.clone())))
+        .route("/v1/responses", get(socket::open).merge(post(responses::create).layer(once.clone())))
         .route("/v1/responses/input_tokens", post(responses::input_tokens))
         .route("/v1/responses/compact", post(responses::compact).layer(once.clone()))
         .route("/v1/responses/{id}", get(responses::get).delete(responses::remove))

@@ -11,7 +11,8 @@ use tokio::sync::Mutex;
 use super::error::ApiError;
 use super::gate::Caller;
 use super::service::Service;
-use super::{files, kept, skills};
+use super::skills;
+use super::{files, kept};
 use crate::base::Hash;
 use crate::storage::{ContainerQuery, ContainerStatus, DocumentRecord, LIST_LIMIT, Order, SnapshotQuery};
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::keys::Keys;
+use super::responses::store;
 use super::service::Service;
-use super::{audit, files, idempotency, response_store};
+use super::{audit, files, idempotency};
 use crate::agent::approval;
 
 /// Time between two rounds: so long a new key, or a revoked one, may take to be noticed.
@@ -26,7 +27,7 @@ pub(super) async fn run(service: Service) {
         if let Err(error) = service.0.containers.tick().await {
             tracing::error!(%error, "upkeep of the containers failed");
         }
-        if let Err(error) = response_store::recover(&service).await {
+        if let Err(error) = store::recover(&service).await {
             tracing::error!(?error, "responses that have no service any more cannot be failed");
         }
         if round % EXPIRE_ROUNDS == 0
@@ -35,7 +36,7 @@ pub(super) async fn run(service: Service) {
         {
             tracing::error!(%error, "the audit trail's oldest records cannot be dropped");
         }
-        for kind in [files::KIND, idempotency::KIND, response_store::KIND, approval::KIND] {
+        for kind in [files::KIND, idempotency::KIND, store::KIND, approval::KIND] {
             if round % EXPIRE_ROUNDS == 0
                 && let Err(error) = service.kept().expire(kind).await
             {

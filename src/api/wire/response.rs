@@ -1,4 +1,4 @@
-//! Requests for responses, as the reference has them. What lies in JSON here is looked at in `response_request.rs`.
+//! Requests for responses, as the reference has them. What lies in JSON here is looked at in `responses/request.rs`.
 //!
 //! A field of an optional type may be `null`, which says the same as leaving it out.
 

@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 
-use super::error::ApiError;
-use super::place;
 use super::zip;
+use crate::api::error::ApiError;
+use crate::api::place;
 use crate::base::Limits;
 use crate::vfs::{Kind, Tree};
 

@@ -1,29 +1,32 @@
 //! `/v1/skills`: folders of instructions and programs, in versions that never change.
 
+mod folder;
+mod zip;
+
 use axum::Extension;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 
-use super::body::Reader;
-use super::error::ApiError;
-use super::fields::Fields;
-use super::form::Form;
-use super::gate::Caller;
-use super::json::{self, Json};
-use super::kept;
-use super::path::{Ids, Named};
-use super::service::Service;
-use super::skill_folder::{self, Folder};
-use super::wire::{
+use crate::agent::Skill as Announced;
+use crate::api::body::Reader;
+use crate::api::error::ApiError;
+use crate::api::fields::Fields;
+use crate::api::form::Form;
+use crate::api::gate::Caller;
+use crate::api::json::{self, Json};
+use crate::api::kept;
+use crate::api::path::{Ids, Named};
+use crate::api::service::Service;
+use crate::api::wire::{
     Deleted, List, Page, SetDefault, SkillObject, SkillParam, SkillSource, VersionDeleted, VersionObject,
 };
-use crate::agent::Skill as Announced;
 use crate::base::{Errno, id};
 use crate::container::{ContainerError, Ref};
 use crate::storage::{DocumentRecord, Order};
 use crate::vfs::{Tree, export};
+use folder::Folder;
 
 /// Where skills are in a container.
 const SKILLS: &[u8] = b"/mnt/skills";
@@ -86,7 +89,7 @@ async fn upload(service: &Service, request: Request) -> Result<(Folder, Fields),
     if json::media_type(&parts.headers).as_deref() != Some("multipart/form-data") {
         return Err(ApiError::media_type("multipart/form-data"));
     }
-    let reader = Reader::new(&parts.headers, body, skill_folder::UPLOAD_BYTES, &service.0.config)?;
+    let reader = Reader::new(&parts.headers, body, folder::UPLOAD_BYTES, &service.0.config)?;
     let form = Form::read(&parts.headers, reader).await?;
     let (mut archives, mut files) = (Vec::new(), Vec::new());
     for upload in form.uploads {
@@ -275,7 +278,7 @@ pub(super) async fn version_content(
 
 async fn archive(service: &Service, version: &DocumentRecord) -> Result<Response, ApiError> {
     let tree = service.kept().tree(version)?;
-    let zip = kept::blocking(move || skill_folder::zip(&tree)).await?;
+    let zip = kept::blocking(move || folder::zip(&tree)).await?;
     Ok(([(CONTENT_TYPE, "application/zip")], zip).into_response())
 }
 
@@ -381,7 +384,7 @@ pub(super) async fn for_container(
                 (name, description, service.kept().tree(&version)?)
             }
             SkillParam::Inline { name, description, source } => {
-                skill_folder::check_words(&param, &name, &description)?;
+                folder::check_words(&param, &name, &description)?;
                 let SkillSource::Base64 { media_type, data } = source;
                 if media_type != "application/zip" {
                     return Err(ApiError::invalid_value(
@@ -427,7 +430,7 @@ pub(super) async fn in_container(service: &Service, container: &str) -> Result<V
             continue;
         }
         let manual = service.0.containers.read_file(&state, &path).await?;
-        if let Some((name, description)) = skill_folder::front_matter(&manual) {
+        if let Some((name, description)) = folder::front_matter(&manual) {
             skills.push(Announced { name, description, path: String::from_utf8_lossy(folder).into_owned() });
         }
     }
@@ -444,7 +447,7 @@ pub(super) struct Archive {
 fn tar(folders: &[(String, Tree)]) -> Result<Vec<u8>, ApiError> {
     let mut all = Tree::new();
     for (name, tree) in folders {
-        skill_folder::copy(tree, &mut all, name)?;
+        folder::copy(tree, &mut all, name)?;
     }
     let mut archive = Vec::new();
     export(&all, b"/", &mut archive).map_err(|_| ApiError::internal())?;

@@ -11,22 +11,22 @@ use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
-use super::conversations;
-use super::error::ApiError;
-use super::gate::Caller;
-use super::items;
-use super::kept;
-use super::place;
-use super::references;
-use super::service::Service;
 use crate::agent::item::Item;
 use crate::agent::response::{Failure, ResponseObject, Status};
+use crate::api::conversations;
+use crate::api::error::ApiError;
+use crate::api::gate::Caller;
+use crate::api::items;
+use crate::api::kept;
+use crate::api::place;
+use crate::api::references;
+use crate::api::service::Service;
 use crate::base::{Errno, id};
 use crate::storage::{Change, DocumentQuery, DocumentRecord, Lease, Order, StoreError};
 use crate::vfs::Tree;
 
 /// The kind of their documents.
-pub(super) const KIND: &str = "response";
+pub(in crate::api) const KIND: &str = "response";
 
 /// The kind of the documents of those that are being made in the background.
 const RUNNING: &str = "response_running";
@@ -62,7 +62,7 @@ struct Running {
 }
 
 /// A response, and what is kept with it.
-pub(super) struct Parts<'a> {
+pub(in crate::api) struct Parts<'a> {
     pub response: &'a ResponseObject,
     pub input: &'a [Item],
     /// Its events, as frames.
@@ -99,7 +99,7 @@ impl Parts<'_> {
 
 /// What says that this process is alive: a lease that is taken when the first response is made in the background.
 #[derive(Default)]
-pub(super) struct Alive(OnceCell<(String, Lease)>);
+pub(in crate::api) struct Alive(OnceCell<(String, Lease)>);
 
 impl Alive {
     /// This service's name, under which the lease is held.
@@ -119,7 +119,7 @@ impl Alive {
 }
 
 /// Keeps a response that is about to be made in the background.
-pub(super) async fn begin(service: &Service, owner: Option<String>, parts: &Parts<'_>) -> Result<(), ApiError> {
+pub(in crate::api) async fn begin(service: &Service, owner: Option<String>, parts: &Parts<'_>) -> Result<(), ApiError> {
     let running = DocumentRecord {
         kind: RUNNING.into(),
         id: parts.response.head.id.clone(),
@@ -134,7 +134,7 @@ pub(super) async fn begin(service: &Service, owner: Option<String>, parts: &Part
 }
 
 /// Keeps a response that has been made, and adds it to its conversation.
-pub(super) async fn finish(service: &Service, caller: &Caller, parts: &Parts<'_>) -> Result<(), ApiError> {
+pub(in crate::api) async fn finish(service: &Service, caller: &Caller, parts: &Parts<'_>) -> Result<(), ApiError> {
     let head = &parts.response.head;
     let mut records = Vec::new();
     if head.store {
@@ -166,7 +166,7 @@ fn not_running(id: &str) -> Change {
 }
 
 /// The record of the response with this id, if the caller may know of it.
-pub(super) async fn find(service: &Service, caller: &Caller, id: &str) -> Result<DocumentRecord, ApiError> {
+pub(in crate::api) async fn find(service: &Service, caller: &Caller, id: &str) -> Result<DocumentRecord, ApiError> {
     find_if(service, caller, id).await?.ok_or_else(|| ApiError::not_found("response", id))
 }
 
@@ -176,7 +176,7 @@ async fn find_if(service: &Service, caller: &Caller, id: &str) -> Result<Option<
 }
 
 /// A response as it was kept.
-pub(super) async fn response(service: &Service, record: &DocumentRecord) -> Result<ResponseObject, ApiError> {
+pub(in crate::api) async fn response(service: &Service, record: &DocumentRecord) -> Result<ResponseObject, ApiError> {
     let tree = service.kept().tree(record)?;
     kept::blocking(move || read_response(&tree)).await
 }
@@ -190,20 +190,20 @@ fn read_response(tree: &Tree) -> Result<ResponseObject, ApiError> {
 }
 
 /// What was said in a response, its input first. May block.
-pub(super) fn said(tree: &Tree) -> Result<Vec<Item>, ApiError> {
+pub(in crate::api) fn said(tree: &Tree) -> Result<Vec<Item>, ApiError> {
     let mut items = items::get(tree, INPUT)?;
     items.extend(read_response(tree)?.output);
     Ok(items)
 }
 
 /// A response's input.
-pub(super) async fn input(service: &Service, record: &DocumentRecord) -> Result<Vec<Item>, ApiError> {
+pub(in crate::api) async fn input(service: &Service, record: &DocumentRecord) -> Result<Vec<Item>, ApiError> {
     let tree = service.kept().tree(record)?;
     kept::blocking(move || items::get(&tree, INPUT)).await
 }
 
 /// A response's events, as frames; none if they were not kept.
-pub(super) async fn events(service: &Service, record: &DocumentRecord) -> Result<Bytes, ApiError> {
+pub(in crate::api) async fn events(service: &Service, record: &DocumentRecord) -> Result<Bytes, ApiError> {
     let tree = service.kept().tree(record)?;
     kept::blocking(move || match tree.read_path(EVENTS) {
         Err(Errno::NoEnt) => Ok(Bytes::new()),
@@ -213,12 +213,12 @@ pub(super) async fn events(service: &Service, record: &DocumentRecord) -> Result
 }
 
 /// Forgets a response.
-pub(super) async fn remove(service: &Service, id: &str) -> Result<(), ApiError> {
+pub(in crate::api) async fn remove(service: &Service, id: &str) -> Result<(), ApiError> {
     service.kept().remove([(KIND, id), (RUNNING, id)]).await
 }
 
 /// What was said up to and with a response: the input and output of all that it went on from, and its own, oldest first.
-pub(super) async fn context(service: &Service, caller: &Caller, id: &str) -> Result<Vec<Item>, ApiError> {
+pub(in crate::api) async fn context(service: &Service, caller: &Caller, id: &str) -> Result<Vec<Item>, ApiError> {
     let mut turns: Vec<Vec<Item>> = Vec::new();
     let mut next = Some(id.to_owned());
     while let Some(id) = next.take() {
@@ -244,7 +244,7 @@ pub(super) async fn context(service: &Service, caller: &Caller, id: &str) -> Res
 }
 
 /// Fails the responses in the background whose service has died. One that cannot be is no reason to leave the others in the air.
-pub(super) async fn recover(service: &Service) -> Result<(), ApiError> {
+pub(in crate::api) async fn recover(service: &Service) -> Result<(), ApiError> {
     let store = service.0.containers.store();
     let query = DocumentQuery { order: Order::Ascending, ..DocumentQuery::of(RUNNING) };
     // Services by name, with their leases: whoever has one's is alive, or has not been dead for long.

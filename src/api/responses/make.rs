@@ -7,26 +7,26 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 
-use super::containers;
-use super::conversations;
-use super::error::ApiError;
-use super::files;
-use super::gate::Caller;
-use super::items;
-use super::kept;
-use super::references;
-use super::response_request::{self, Asked};
-use super::response_run::{Place, Run};
-use super::response_store::{self, Parts};
-use super::response_tools::{AskedShell, AutoShell};
-use super::response_workplace::{self, failure};
-use super::service::Service;
-use super::skills;
-use super::telemetry;
-use super::wire::{CreateContainer, CreateResponse};
+use super::request::{self, Asked};
+use super::run::{Place, Run};
+use super::store::{self, Parts};
+use super::tools::{AskedShell, AutoShell};
+use super::workplace::{self, failure};
 use crate::agent::item::{Content, Item, Part};
 use crate::agent::response::{Failure, ResponseObject, Status};
 use crate::agent::{Cancelled, Environment, Governor, Prices, Request, Tool, cancellation};
+use crate::api::containers;
+use crate::api::conversations;
+use crate::api::error::ApiError;
+use crate::api::files;
+use crate::api::gate::Caller;
+use crate::api::items;
+use crate::api::kept;
+use crate::api::references;
+use crate::api::service::Service;
+use crate::api::skills;
+use crate::api::telemetry;
+use crate::api::wire::{CreateContainer, CreateResponse};
 
 /// What containers that responses make for themselves are called.
 const CONTAINER: &str = "auto";
@@ -53,11 +53,11 @@ pub(super) async fn prepare(
     asked: CreateResponse,
     remembered: Option<&Remembered>,
 ) -> Result<Prepared, ApiError> {
-    let asked = response_request::understand(asked, kept::now_ms().div_euclid(1000))?;
+    let asked = request::understand(asked, kept::now_ms().div_euclid(1000))?;
     let context = match (&asked.head.previous_response_id, &asked.conversation) {
         (Some(id), _) => match remembered.filter(|remembered| remembered.id == *id) {
             Some(remembered) => remembered.items.clone(),
-            None => response_store::context(service, caller, id).await?,
+            None => store::context(service, caller, id).await?,
         },
         (None, Some(id)) => conversations::load(service, &conversations::find(service, caller, id).await?).await?,
         (None, None) => Vec::new(),
@@ -97,7 +97,7 @@ async fn request(service: &Service, caller: &Caller, asked: Asked, context: Vec<
     if asked.tools.apply_patch {
         tools.push(Tool::ApplyPatch);
     }
-    let workplace = response_workplace::Place::new(service.clone(), caller.clone(), asked.head.id.clone(), plan);
+    let workplace = workplace::Place::new(service.clone(), caller.clone(), asked.head.id.clone(), plan);
     let prices = service.0.agent.models().price(&asked.head.model).map(Prices::from).unwrap_or_default();
     let governor = Governor {
         policy: caller.policy(&service.0.config.policy)?.and(&asked.policy),
@@ -182,7 +182,7 @@ pub(super) async fn start(service: &Service, caller: &Caller, prepared: Prepared
     let begun = ResponseObject::begun(head.clone(), if head.background { Status::Queued } else { Status::InProgress });
     if head.background {
         let parts = Parts { response: &begun, input: &request.input, events: Bytes::new() };
-        response_store::begin(service, caller.owner(), &parts).await?;
+        store::begin(service, caller.owner(), &parts).await?;
     }
     let run = place.run.clone();
     let span = telemetry::response(&head.id, &head.model);
@@ -210,7 +210,7 @@ async fn make(service: Service, caller: Caller, request: Request, place: Place, 
     if is_told_first {
         run.end(&response);
     }
-    if let Err(error) = response_store::finish(&service, &caller, &parts).await {
+    if let Err(error) = store::finish(&service, &caller, &parts).await {
         tracing::error!(?error, id = response.head.id, "a response could not be kept");
         response = ended(response, failure(&error));
     }

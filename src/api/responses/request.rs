@@ -2,16 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::error::ApiError;
-use super::items;
-use super::json::part;
-use super::response_tools::{self, Asked as AskedTools};
-use super::wire::{
-    ContextManagement, CreateResponse, ReasoningParam, TextParam, Truncation, Verbosity, check_metadata,
-};
+use super::tools::{self, Asked as AskedTools};
 use crate::agent::item::Item;
 use crate::agent::model::{TextFormat, ToolChoice};
 use crate::agent::{Policy, ResponseHead, Sampling};
+use crate::api::error::ApiError;
+use crate::api::items;
+use crate::api::json::part;
+use crate::api::wire::{
+    ContextManagement, CreateResponse, ReasoningParam, TextParam, Truncation, Verbosity, check_metadata,
+};
 use crate::base::id;
 
 /// Least tokens that an answer may be cut to, and a context compacted at.
@@ -82,8 +82,8 @@ pub(super) fn understand(asked: CreateResponse, created_at: i64) -> Result<Asked
         let why = "expected no approvals and no 'compaction_trigger' where 'generate' is false: nothing is done then";
         return Err(ApiError::invalid_value("input", why));
     }
-    let (tools, echoed) = response_tools::understand(asked.tools.unwrap_or_default())?;
-    let (choice, allowed, tool_choice) = response_tools::choice(asked.tool_choice, &tools)?;
+    let (tools, echoed) = tools::understand(asked.tools.unwrap_or_default())?;
+    let (choice, allowed, tool_choice) = tools::choice(asked.tool_choice, &tools)?;
     let text = asked.text.unwrap_or_default();
     // Shown with its default, and left to the model all the same.
     let verbosity = text.verbosity.map(|verbosity| verbosity.name().to_owned());
@@ -226,7 +226,7 @@ fn json_schema(mut given: Value) -> Result<(TextFormat, Value), ApiError> {
         strict: Option<bool>,
     }
     let Schema { name, description, schema, strict } = part("text.format", given.clone())?;
-    response_tools::check_name("text.format.name", &name, 64)?;
+    tools::check_name("text.format.name", &name, 64)?;
     if let Some(fields) = given.as_object_mut() {
         fields.entry("description").or_insert(Value::Null);
         fields.insert("strict".into(), strict.unwrap_or(false).into());

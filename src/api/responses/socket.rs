@@ -14,17 +14,17 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::error::ApiError;
-use super::fields::Fields;
-use super::gate::Caller;
-use super::json as body;
-use super::response_make::{self, Remembered, Started};
-use super::response_run::json_of;
-use super::service::Service;
-use super::socket::{self, Seat};
-use super::wire::CreateResponse;
+use super::make::{self, Remembered, Started};
+use super::run::json_of;
 use crate::agent::item::Item;
 use crate::agent::response::{ResponseObject, Status};
+use crate::api::error::ApiError;
+use crate::api::fields::Fields;
+use crate::api::gate::Caller;
+use crate::api::json as body;
+use crate::api::service::Service;
+use crate::api::socket::{self, Seat};
+use crate::api::wire::CreateResponse;
 
 /// Lanes whose latest response is remembered; the one that was quiet for the longest is forgotten first.
 const LANES: usize = 8;
@@ -38,7 +38,7 @@ const LEAVE: Duration = Duration::from_secs(1);
 /// Opens a WebSocket for responses.
 #[utoipa::path(get, path = "/v1/responses", tag = "responses",
     responses((status = 101, description = "A WebSocket. Text frames to the service: `{\"type\": \"response.create\", …}` with the fields of a request, and `stream_id` and `generate` if need be; from it: the events of a stream")))]
-pub(super) async fn open(
+pub(in crate::api) async fn open(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
@@ -141,12 +141,12 @@ impl Talk {
         let (goes_on_from, store) = (asked.previous_response_id.clone(), asked.store.unwrap_or(true));
         let at = self.remembered.iter().position(|(_, last)| goes_on_from.as_ref() == Some(&last.id));
         let known = at.map(|at| &self.remembered[at].1);
-        let prepared = response_make::prepare(&self.service, &self.caller, asked, known).await;
+        let prepared = make::prepare(&self.service, &self.caller, asked, known).await;
         // Whatever goes wrong with what goes on from it, it is not gone on from twice.
         let last = at.map(|at| self.remembered.remove(at));
         let prepared = prepared?;
         let said: Vec<Item> = prepared.request.context.iter().chain(&prepared.request.input).cloned().collect();
-        let Started { run, .. } = response_make::start(&self.service, &self.caller, prepared).await?;
+        let Started { run, .. } = make::start(&self.service, &self.caller, prepared).await?;
         let mut events = run.follow(0).cancelling();
         loop {
             tokio::select! {

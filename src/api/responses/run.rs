@@ -7,16 +7,16 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::error::ApiError;
 use crate::agent::event::What;
 use crate::agent::response::{Failure, ResponseObject};
 use crate::agent::{Canceller, Event, Events, ResponseHead};
+use crate::api::error::ApiError;
 
 /// Most bytes of events that a response may have: a longer one is ended.
 const LOG_BYTES: usize = 64 << 20;
 
 /// The responses that are being made, by id.
-pub(super) struct Runs {
+pub(in crate::api) struct Runs {
     runs: Mutex<HashMap<String, Arc<Run>>>,
     /// How many there are.
     count: watch::Sender<usize>,
@@ -24,7 +24,7 @@ pub(super) struct Runs {
 }
 
 /// A response that is being made.
-pub(super) struct Run {
+pub(in crate::api) struct Run {
     /// Its id.
     pub id: String,
     /// Whose it is.
@@ -115,7 +115,7 @@ impl Runs {
 }
 
 /// A response's place among those that are being made; when it is dropped, the response's events are over.
-pub(super) struct Place {
+pub(in crate::api) struct Place {
     runs: Arc<Runs>,
     pub run: Arc<Run>,
 }
@@ -243,7 +243,7 @@ impl Events for Run {
 }
 
 /// Somebody who follows a response.
-pub(super) struct Follower {
+pub(in crate::api) struct Follower {
     run: Arc<Run>,
     next: usize,
     progress: watch::Receiver<Progress>,
@@ -279,7 +279,7 @@ impl Drop for Follower {
 /// Events of a response whose own were not kept, from the one behind number `after` on.
 ///
 /// What was lost when a service died had other numbers: whoever goes on from there learns how it ended and nothing else.
-pub(super) fn retold(object: &ResponseObject, after: Option<u64>) -> Vec<Bytes> {
+pub(in crate::api) fn retold(object: &ResponseObject, after: Option<u64>) -> Vec<Bytes> {
     let next = after.map_or(0, |after| after.saturating_add(1));
     if after.is_some() && object.head.background {
         return object.ending().map(|what| frame(&Event { sequence_number: next, what })).into_iter().collect();
@@ -289,7 +289,7 @@ pub(super) fn retold(object: &ResponseObject, after: Option<u64>) -> Vec<Bytes> 
 }
 
 /// An event as it is in a stream.
-pub(super) fn frame(event: &Event) -> Bytes {
+pub(in crate::api) fn frame(event: &Event) -> Bytes {
     let mut frame = format!("event: {}\ndata: ", event.what.name()).into_bytes();
     if let Err(error) = serde_json::to_writer(&mut frame, event) {
         tracing::error!(%error, "an event is not JSON");
@@ -299,7 +299,7 @@ pub(super) fn frame(event: &Event) -> Bytes {
 }
 
 /// The JSON in a frame.
-pub(super) fn json_of(frame: &Bytes) -> Bytes {
+pub(in crate::api) fn json_of(frame: &Bytes) -> Bytes {
     const DATA: &[u8] = b"\ndata: ";
     let at = frame.windows(DATA.len()).position(|window| window == DATA).map_or(0, |at| at + DATA.len());
     frame.slice(at..frame.len().saturating_sub(2).max(at))

@@ -7,17 +7,17 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 use tracing::Span;
 
-use super::audit;
-use super::containers::{self, Plan};
-use super::error::ApiError;
-use super::files;
-use super::gate::Caller;
-use super::metrics::OutcomeLabels;
-use super::service::Service;
-use super::telemetry;
 use crate::agent::item::{CommandOutcome, CommandOutput};
 use crate::agent::response::Failure;
 use crate::agent::{Permit, Ran, Workplace};
+use crate::api::audit;
+use crate::api::containers::{self, Plan};
+use crate::api::error::ApiError;
+use crate::api::files;
+use crate::api::gate::Caller;
+use crate::api::metrics::OutcomeLabels;
+use crate::api::service::Service;
+use crate::api::telemetry;
 use crate::storage::ContainerStatus;
 
 /// A caller's part of the service.

@@ -3,12 +3,12 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::error::ApiError;
-use super::json::part;
-use super::wire::{CustomTool, FunctionTool, MemoryLimit, NetworkPolicyParam, ShellTool, SkillParam};
 use crate::agent::Skill;
 use crate::agent::approval::SERVER_LABEL;
 use crate::agent::model::{CallKind, ToolChoice, ToolSpec};
+use crate::api::error::ApiError;
+use crate::api::json::part;
+use crate::api::wire::{CustomTool, FunctionTool, MemoryLimit, NetworkPolicyParam, ShellTool, SkillParam};
 
 /// Most files and skills of a shell, and most tools of a request.
 const FILES: usize = 50;

@@ -4,6 +4,8 @@
 //! exec of the container's session, with all that goes with it: its turn, quotas, a log record, the audit. What it reads is what is typed
 //! while it runs. A client that goes away takes the command that runs along.
 
+mod line;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -14,21 +16,23 @@ use bytes::Bytes;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use tracing::Instrument as _;
 
-use super::container_exec::Job;
-use super::error::ApiError;
-use super::exec;
-use super::fields::Fields;
-use super::gate::Caller;
-use super::path::Within;
-use super::service::Service;
-use super::socket::{self, Seat};
-use super::terminal::{Terminal, TooMuch, Typed};
-use super::wire::{Answer, FromClient, ToClient};
-use super::{containers, json, telemetry};
+use crate::api::container_exec::Job;
+use crate::api::containers;
+use crate::api::error::ApiError;
+use crate::api::exec;
+use crate::api::fields::Fields;
+use crate::api::gate::Caller;
+use crate::api::json;
+use crate::api::path::Within;
+use crate::api::service::Service;
+use crate::api::socket::{self, Seat};
+use crate::api::telemetry;
+use crate::api::wire::{Answer, FromClient, ToClient};
 use crate::base::Limits;
 use crate::container::{ExecOptions, RunningExec};
 use crate::kernel::Signal;
 use crate::sandbox::{Exec, InputStream, Output, OutputStream, Sandbox, SandboxConfig, Stdin, Streams, typed};
+use line::{Terminal, TooMuch, Typed};
 
 /// Largest message of a client, in bytes.
 const MESSAGE_BYTES: usize = 64 << 10;

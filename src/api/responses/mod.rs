@@ -1,29 +1,35 @@
 //! `/v1/responses`: a model and its tools answer, at once, as a stream of events, or while nobody waits.
 
+mod make;
+mod request;
+pub(super) mod run;
+pub(super) mod socket;
+pub(super) mod store;
+mod tools;
+mod workplace;
+
 use axum::Extension;
 use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::conversations::{item_page, shown};
-use super::error::ApiError;
-use super::fields::Fields;
-use super::gate::Caller;
-use super::items::{self, Shown};
-use super::json::{self, Json};
-use super::kept;
-use super::path::Named;
-use super::response_make::{self, Started};
-use super::response_request;
-use super::response_run::{Follower, Run, retold};
-use super::response_store;
-use super::service::Service;
-use super::sse;
-use super::wire::{CompactContext, CompactedObject, CreateResponse, Deleted, List, ServerSentEvent, TokenCount};
 use crate::agent::item::Item;
 use crate::agent::{CompactError, CompactRequest, ResponseObject};
+use crate::api::conversations::{item_page, shown};
+use crate::api::error::ApiError;
+use crate::api::fields::Fields;
+use crate::api::gate::Caller;
+use crate::api::items::{self, Shown};
+use crate::api::json::{self, Json};
+use crate::api::kept;
+use crate::api::path::Named;
+use crate::api::service::Service;
+use crate::api::sse;
+use crate::api::wire::{CompactContext, CompactedObject, CreateResponse, Deleted, List, ServerSentEvent, TokenCount};
 use crate::base::id;
+use make::Started;
+use run::{Follower, Run, retold};
 
 /// Makes a response.
 #[utoipa::path(post, path = "/v1/responses", tag = "responses", request_body = CreateResponse,
@@ -35,9 +41,9 @@ pub(super) async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     let asked: CreateResponse = json::read(&service, request).await?;
-    let prepared = response_make::prepare(&service, &caller, asked, None).await?;
+    let prepared = make::prepare(&service, &caller, asked, None).await?;
     let stream = prepared.stream;
-    let Started { run, begun } = response_make::start(&service, &caller, prepared).await?;
+    let Started { run, begun } = make::start(&service, &caller, prepared).await?;
     // It is made for this client alone, and ends with it.
     let follower = |run: &std::sync::Arc<Run>| if run.background { run.follow(0) } else { run.follow(0).cancelling() };
     if stream {
@@ -80,14 +86,14 @@ pub(super) async fn get(Named { service, caller, id }: Named, RawQuery(query): R
     if let Some(object) = run.and_then(|run| run.object()) {
         return Ok(Json(object).into_response());
     }
-    let record = response_store::find(&service, &caller, &id).await?;
+    let record = store::find(&service, &caller, &id).await?;
     if !stream {
-        return Ok(Json(response_store::response(&service, &record).await?).into_response());
+        return Ok(Json(store::response(&service, &record).await?).into_response());
     }
-    let frames = frames(&response_store::events(&service, &record).await?, after);
+    let frames = frames(&store::events(&service, &record).await?, after);
     let frames = match frames {
         Some(frames) => frames,
-        None => retold(&response_store::response(&service, &record).await?, after),
+        None => retold(&store::response(&service, &record).await?, after),
     };
     Ok(sse::response(service.0.config.keep_alive, stream::iter(frames)))
 }
@@ -120,8 +126,8 @@ pub(super) async fn remove(Named { service, caller, id }: Named) -> Result<Json<
         run.canceller.cancel();
         run.ended().await;
     }
-    response_store::find(&service, &caller, &id).await?;
-    response_store::remove(&service, &id).await?;
+    store::find(&service, &caller, &id).await?;
+    store::remove(&service, &id).await?;
     Ok(Json(Deleted::new(id, "response")))
 }
 
@@ -136,8 +142,8 @@ pub(super) async fn cancel(Named { service, caller, id }: Named) -> Result<Json<
         run.canceller.cancel();
         run.ended().await;
     }
-    let record = response_store::find(&service, &caller, &id).await?;
-    let response = response_store::response(&service, &record).await?;
+    let record = store::find(&service, &caller, &id).await?;
+    let response = store::response(&service, &record).await?;
     match (response.head.background, response.status.is_final()) {
         (false, _) => Err(not_background(&id)),
         (true, false) => Err(ApiError::conflict("response_busy", "The response is being made elsewhere; try again.")),
@@ -158,8 +164,8 @@ pub(super) async fn input_items(
     RawQuery(query): RawQuery,
 ) -> Result<Json<List<Shown>>, ApiError> {
     let page = item_page(query.as_deref())?;
-    let record = response_store::find(&service, &caller, &id).await?;
-    Ok(Json(shown(page, response_store::input(&service, &record).await?)))
+    let record = store::find(&service, &caller, &id).await?;
+    Ok(Json(shown(page, store::input(&service, &record).await?)))
 }
 
 /// Counts the tokens of a context, about.
@@ -172,7 +178,7 @@ pub(super) async fn input_tokens(
 ) -> Result<Json<TokenCount>, ApiError> {
     let mut asked: CreateResponse = json::read(&service, request).await?;
     asked.model = asked.model.or_else(|| service.0.agent.models().names().next().map(str::to_owned));
-    let prepared = response_make::prepare(&service, &caller, asked, None).await?;
+    let prepared = make::prepare(&service, &caller, asked, None).await?;
     Ok(Json(TokenCount::new(service.0.agent.count_tokens(&prepared.request))))
 }
 
@@ -190,10 +196,10 @@ pub(super) async fn compact(
         return Err(ApiError::no_model(&model));
     }
     let mut context = match &asked.previous_response_id {
-        Some(id) => response_store::context(&service, &caller, id).await?,
+        Some(id) => store::context(&service, &caller, id).await?,
         None => Vec::new(),
     };
-    let mut input = response_request::input(asked.input, asked.previous_response_id.is_some())?;
+    let mut input = request::input(asked.input, asked.previous_response_id.is_some())?;
     items::complete(&mut input);
     context.append(&mut input);
     let instructions = asked.instructions.unwrap_or_default();
