@@ -76,6 +76,10 @@ pub struct Sampling {
     pub temperature: Option<f64>,
     /// 0 to 1.
     pub top_p: Option<f64>,
+    /// -2 to 2.
+    pub presence_penalty: Option<f64>,
+    /// -2 to 2.
+    pub frequency_penalty: Option<f64>,
     /// `low`, `medium` or `high`.
     pub verbosity: Option<String>,
     /// `none` to `max`.

@@ -388,6 +388,8 @@ impl Run<'_> {
             max_output_tokens: self.tokens_left(),
             temperature: request.sampling.temperature,
             top_p: request.sampling.top_p,
+            presence_penalty: request.sampling.presence_penalty,
+            frequency_penalty: request.sampling.frequency_penalty,
             format: request.format.clone(),
             verbosity: request.sampling.verbosity.clone(),
             effort: request.sampling.effort.clone(),

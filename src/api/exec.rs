@@ -174,9 +174,10 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("it starts");
         let (cancelled, was_cancelled) = std::sync::mpsc::channel();
         let (finished, was_finished) = tokio::sync::oneshot::channel();
-        let waiting = runtime.block_on(async {
+        let waiting = {
+            let _begun_on = runtime.enter();
             attended(move || cancelled.send(()).expect("it is waited for"), async move { finished.send(()) })
-        });
+        };
         drop(waiting);
         was_cancelled.try_recv().expect("it is cancelled at once");
         runtime.block_on(was_finished).expect("it is finished later");

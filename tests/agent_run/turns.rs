@@ -5,7 +5,7 @@ use std::time::Duration;
 use coquina::agent::item::Item;
 use coquina::agent::model::{CallKind, Delta, Finish, ModelError, ToolChoice, ToolSpec};
 use coquina::agent::response::{Reason, Status};
-use coquina::agent::{Budget, Tool, cancellation};
+use coquina::agent::{Budget, Request, Tool, cancellation};
 use serde_json::{Value, json};
 
 use crate::house::{Heard, House, answered, bash, call, finished, kinds, names, one_call, outputs, say, text};
@@ -89,7 +89,7 @@ async fn a_forced_tool_is_forced_once() {
         _ => bash("echo hi"),
     })
     .await;
-    let request = coquina::agent::Request { choice: ToolChoice::Named(CallKind::Shell), ..house.request(json!("Go")) };
+    let request = Request { choice: ToolChoice::Named(CallKind::Shell), ..house.request(json!("Go")) };
     let (response, _) = house.run(request).await;
     assert_eq!((response.status, kinds(&response).len()), (Status::Completed, 3));
 }
@@ -122,7 +122,7 @@ async fn invalid_calls_are_repaired_but_not_for_ever() {
 async fn limits_end_a_response() {
     let house = House::new(|_| bash("true")).await;
     let budget = Budget { steps: 7, ..Budget::default() };
-    let (response, _) = house.run(coquina::agent::Request { budget, ..house.request(json!("Go")) }).await;
+    let (response, _) = house.run(Request { budget, ..house.request(json!("Go")) }).await;
     assert_eq!(response.incomplete_details.map(|why| why.reason), Some(Reason::MaxMessages));
     assert_eq!((response.status, house.asked().len()), (Status::Incomplete, 7));
 
@@ -134,7 +134,7 @@ async fn limits_end_a_response() {
     assert_eq!(left, [Some(16), Some(11), Some(6), Some(1)]);
 
     let budget = Budget { tokens: Some(40), ..Budget::default() };
-    let (response, _) = house.run(coquina::agent::Request { budget, ..house.request(json!("Go")) }).await;
+    let (response, _) = house.run(Request { budget, ..house.request(json!("Go")) }).await;
     let error = response.error.expect("it failed");
     assert_eq!((response.status, error.code.as_str()), (Status::Failed, "rate_limit_exceeded"));
     assert!(error.message.contains("`tokens` is used up: 45 of 40"), "{}", error.message);
@@ -142,10 +142,20 @@ async fn limits_end_a_response() {
     let mut request = house.request(json!("Go"));
     request.head.max_tool_calls = Some(2);
     let house = House::new(|prompt| if prompt.choice == ToolChoice::None { say("enough") } else { bash("true") }).await;
-    let request = coquina::agent::Request { workplace: house.desk(), ..request };
+    let request = Request { workplace: house.desk(), ..request };
     let (response, _) = house.run(request).await;
     assert_eq!((response.status, text(&response).as_str()), (Status::Completed, "enough"));
     assert_eq!(outputs(&response).len(), 2);
+}
+
+#[tokio::test]
+async fn dollars_need_a_price() {
+    let house = House::new(|_| say("done")).await;
+    let budget = Budget { micro_dollars: Some(1), ..Budget::default() };
+    let refusal = house.agent.check(&Request { budget, ..house.request(json!("hi")) });
+    let refusal = refusal.expect_err("nothing can be counted");
+    assert_eq!(refusal.param, Some("policy"));
+    assert!(refusal.message.contains("no price"), "{}", refusal.message);
 }
 
 #[tokio::test]
@@ -192,7 +202,7 @@ async fn a_model_that_does_not_answer_is_cancelled_and_timed_out() {
     assert_eq!(names(&events), ["response.created", "response.in_progress"]);
 
     let budget = Budget { wall_time: Some(Duration::from_millis(20)), ..Budget::default() };
-    let (response, _) = house.run(coquina::agent::Request { budget, ..house.request(json!("Hello")) }).await;
+    let (response, _) = house.run(Request { budget, ..house.request(json!("Hello")) }).await;
     assert!(response.error.expect("it failed").message.contains("`wall_time` is used up"));
 }
 
@@ -240,12 +250,11 @@ async fn a_response_in_the_background_is_queued_first() {
 #[tokio::test]
 async fn sealed_reasoning_comes_back_and_files_without_a_shell_are_shown() {
     let house = House::new(|_| finished([Delta::Reasoning("Deep thought".into()), Delta::Text("42".into())])).await;
-    let (mut first, _) =
-        house.run(coquina::agent::Request { seal_reasoning: true, ..house.request(json!("Why?")) }).await;
+    let (mut first, _) = house.run(Request { seal_reasoning: true, ..house.request(json!("Why?")) }).await;
     let Item::Reasoning(reasoning) = &mut first.output[0] else { panic!("{:?}", first.output[0]) };
     reasoning.content.clear();
     let input = json!([{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]);
-    let request = coquina::agent::Request { context: first.output, tools: Vec::new(), ..house.request(input) };
+    let request = Request { context: first.output, tools: Vec::new(), ..house.request(input) };
     house.run(request).await;
     let asked = serde_json::to_string(&house.asked()[1].items).expect("JSON");
     assert!(asked.contains("Deep thought") && !asked.contains("encrypted_content"), "{asked}");
@@ -268,7 +277,7 @@ async fn a_run_that_is_dropped_kills_its_commands() {
     let (_canceller, cancelled) = cancellation();
     let id = house.containers.create(coquina::container::Create::default()).await.expect("it is made").id;
     let environment = coquina::agent::Environment::Reference { container_id: id.clone(), skills: Vec::new() };
-    let request = coquina::agent::Request { tools: vec![Tool::Shell(environment)], ..house.request(json!("Go")) };
+    let request = Request { tools: vec![Tool::Shell(environment)], ..house.request(json!("Go")) };
     tokio::select! {
         _ = house.agent.run(request, &heard, &cancelled) => panic!("it does not end"),
         () = begun.notified() => {}

@@ -57,6 +57,10 @@ pub struct Prompt {
     pub temperature: Option<f64>,
     /// 0 to 1; none is the model's own.
     pub top_p: Option<f64>,
+    /// -2 to 2; none is the model's own. Only chat services have one.
+    pub presence_penalty: Option<f64>,
+    /// -2 to 2; none is the model's own. Only chat services have one.
+    pub frequency_penalty: Option<f64>,
     /// The form of its text.
     pub format: TextFormat,
     /// `low`, `medium` or `high`.

@@ -33,7 +33,7 @@ pub struct Profile {
     pub verbosity: bool,
     /// Whether it takes `prompt_cache_key`.
     pub cache_key: bool,
-    /// Whether it takes `temperature` and `top_p`.
+    /// Whether it takes `temperature`, `top_p` and penalties.
     pub sampling: bool,
     /// Which forms of text it can be held to.
     pub text_format: Format,

@@ -94,8 +94,14 @@ pub(super) fn understand(asked: CreateResponse, created_at: i64) -> Result<Asked
     let policy = policy.map_err(|error| ApiError::invalid_value("policy", error.to_string()))?;
     let compact_threshold = threshold(asked.context_management)?;
     let metadata = asked.metadata.unwrap_or_default();
-    let sampling =
-        Sampling { temperature: asked.temperature, top_p: asked.top_p, verbosity, effort: reasoning.effort.clone() };
+    let sampling = Sampling {
+        temperature: asked.temperature,
+        top_p: asked.top_p,
+        presence_penalty: asked.presence_penalty,
+        frequency_penalty: asked.frequency_penalty,
+        verbosity,
+        effort: reasoning.effort.clone(),
+    };
     let truncation = asked.truncation.unwrap_or(Truncation::Disabled);
     let head = ResponseHead {
         id: id::new("resp_"),

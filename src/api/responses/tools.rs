@@ -348,6 +348,10 @@ mod tests {
             (json!([{"type": "function"}]), "tools[0].name"),
             (json!([{"type": "function", "name": "f", "parameters": "x"}]), "tools[0].parameters"),
             (json!([{"type": "function", "name": "f"}, {"type": "custom", "name": "f"}]), "tools[1].name"),
+            (
+                json!([{"type": "custom", "name": "f", "format": {"type": "grammar", "syntax": "zz", "definition": "a"}}]),
+                "tools[0].format.syntax",
+            ),
             (json!([{"type": "shell"}, {"type": "shell"}]), "tools[1]"),
             (json!([{"type": "shell", "environment": {"type": "moon"}}]), "tools[0].environment.type"),
             (

@@ -62,6 +62,8 @@ impl Dialect for Chat {
         if profile.sampling {
             set("temperature", prompt.temperature.into());
             set("top_p", prompt.top_p.into());
+            set("presence_penalty", prompt.presence_penalty.into());
+            set("frequency_penalty", prompt.frequency_penalty.into());
         }
         for (may, key, value) in [
             (profile.effort, "reasoning_effort", &prompt.effort),

@@ -236,6 +236,7 @@ fn parameters_that_a_service_does_not_know_are_left_out() {
         max_output_tokens: Some(50),
         temperature: Some(0.5),
         top_p: Some(0.9),
+        presence_penalty: Some(0.1),
         verbosity: Some("low".into()),
         effort: Some("high".into()),
         cache_key: Some("k".into()),
@@ -245,19 +246,23 @@ fn parameters_that_a_service_does_not_know_are_left_out() {
         let body = request(&Profile::preset(profile).expect("it is one"), &prompt);
         body.as_object().expect("an object").keys().cloned().collect::<Vec<_>>().join(" ")
     };
-    let usual = "messages model parallel_tool_calls stream stream_options temperature tool_choice tools top_p";
-    assert_eq!(keys("plain"), "max_tokens messages model stream temperature tool_choice tools top_p");
+    let usual =
+        "messages model parallel_tool_calls presence_penalty stream stream_options temperature tool_choice tools top_p";
+    assert_eq!(keys("plain"), "max_tokens messages model presence_penalty stream temperature tool_choice tools top_p");
     assert_eq!(keys("vllm"), format!("max_tokens {usual}"));
     assert_eq!(
         keys("openai"),
-        "max_completion_tokens messages model parallel_tool_calls prompt_cache_key reasoning_effort stream \
+        "max_completion_tokens messages model parallel_tool_calls presence_penalty prompt_cache_key reasoning_effort stream \
          stream_options temperature tool_choice tools top_p verbosity"
     );
     let extra = serde_json::Map::from_iter([("options".to_owned(), json!({"num_ctx": 8192}))]);
     let odd = Profile { max_tokens: MaxTokens::None, sampling: false, extra, ..Profile::default() };
     let body = request(&odd, &prompt);
     assert_eq!(body["options"]["num_ctx"], 8192);
-    assert!(["max_tokens", "temperature", "top_p"].iter().all(|key| body.get(key).is_none()), "{body}");
+    assert!(
+        ["max_tokens", "temperature", "top_p", "presence_penalty"].iter().all(|key| body.get(key).is_none()),
+        "{body}"
+    );
 }
 
 #[test]
