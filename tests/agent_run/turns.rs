@@ -260,30 +260,3 @@ async fn sealed_reasoning_comes_back_and_files_without_a_shell_are_shown() {
     assert!(asked.contains("Deep thought") && !asked.contains("encrypted_content"), "{asked}");
     assert!(asked.contains("[File file-1]\\ncontent of file-1\\n"), "{asked}");
 }
-
-#[tokio::test]
-async fn a_run_that_is_dropped_kills_its_commands() {
-    let house = House::new(|_| bash("echo begun; sleep 999")).await;
-    let begun = std::sync::Arc::new(tokio::sync::Notify::new());
-    let tell = begun.clone();
-    let heard = Heard(
-        Default::default(),
-        Some(Box::new(move |what| {
-            if matches!(what, coquina::agent::event::What::OutputDelta { .. }) {
-                tell.notify_one();
-            }
-        })),
-    );
-    let (_canceller, cancelled) = cancellation();
-    let id = house.containers.create(coquina::container::Create::default()).await.expect("it is made").id;
-    let environment = coquina::agent::Environment::Reference { container_id: id.clone(), skills: Vec::new() };
-    let request = Request { tools: vec![Tool::Shell(environment)], ..house.request(json!("Go")) };
-    tokio::select! {
-        _ = house.agent.run(request, &heard, &cancelled) => panic!("it does not end"),
-        () = begun.notified() => {}
-    }
-    // It is let go once nothing runs in it.
-    assert!(house.containers.hibernate(&id).await.expect("it hibernates"));
-    let log = house.containers.log(&id, &coquina::storage::LogQuery::default()).await.expect("it has one");
-    assert_eq!(log[0].outcome["outcome"]["type"], "cancelled");
-}
